@@ -1,0 +1,75 @@
+"""Opens a lake for SQL. Readers here never see a merge half done: the file list comes from the manifest."""
+
+import time
+from pathlib import Path
+from typing import Final
+
+import duckdb
+
+from analytics.views import question_views, quoted, table_view
+from recorder.lake.manifest import FileInfo, read_files
+from recorder.lake.tables import TABLES
+
+ATTEMPTS: Final = 20
+RETRY_S: Final = 0.1
+"""A file that was merged away between the listing and the reading: read the list again."""
+
+
+class LakeNotFoundError(Exception):
+    """There is no lake where one was expected; the message says what makes one."""
+
+
+class Lake:
+    """A lake opened with DuckDB. Every query sees what is committed when it begins."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir.resolve()
+        self._files: list[FileInfo] | None = None
+        self._connection = duckdb.connect()
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._refresh()
+        for view in question_views():
+            self._connection.execute(view)
+
+    def sql(self, query: str) -> duckdb.DuckDBPyRelation | None:
+        """Run one statement; a relation (`.pl()`, `.df()`, `.arrow()`), None for one without a result.
+
+        Raises duckdb.Error for a mistake in the query.
+        """
+        for attempt in range(ATTEMPTS):
+            self._refresh()
+            try:
+                relation = self._connection.sql(query)
+                return relation.materialize() if relation is not None else None
+            except duckdb.IOException:
+                if attempt == ATTEMPTS - 1:
+                    raise
+                time.sleep(RETRY_S)
+        raise AssertionError("the last attempt returns or raises")
+
+    def files(self) -> list[FileInfo]:
+        """The files of the lake as last committed."""
+        self._refresh()
+        assert self._files is not None
+        return self._files
+
+    def _refresh(self) -> None:
+        files = read_files(self._data_dir)
+        if not files:
+            raise LakeNotFoundError(
+                f"there is no lake in {self._data_dir}: `recorder run` or `recorder demo` makes one, "
+                "--data-dir or RECORDER_DATA_DIR says where it is"
+            )
+        if files == self._files:
+            return
+        paths: dict[str, list[str]] = {name: [] for name in TABLES}
+        for file in files:
+            paths[file.table].append(quoted(str(self._data_dir / "lake" / file.path)))
+        for name, quoted_paths in paths.items():
+            self._connection.execute(table_view(name, f"[{', '.join(quoted_paths)}]"))
+        self._files = files
+
+
+def open_lake(data_dir: str | Path) -> Lake:
+    """Open the lake below `data_dir`. Raises LakeNotFoundError where there is none."""
+    return Lake(Path(data_dir))

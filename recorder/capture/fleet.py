@@ -1,0 +1,81 @@
+"""All connections together: every wanted market on some connection, listed ones in, delisted ones out."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from recorder.capture.shards import Shards, topics_of
+from recorder.capture.stream import Journal, StreamConnection
+from recorder.exchange.messages import Stream, Topic
+
+STOP_TIMEOUT_S: Final = 5.0
+
+
+class Fleet:
+    """Owns the connections and their tasks."""
+
+    def __init__(
+        self,
+        url: str,
+        journal: Journal,
+        *,
+        streams: Sequence[Stream],
+        periods: Sequence[str],
+        subscriptions_per_connection: int,
+        tapped: bool,
+    ) -> None:
+        self._url = url
+        self._journal = journal
+        self._streams = streams
+        self._periods = periods
+        self._tapped = tapped
+        self._shards = Shards(subscriptions_per_connection)
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self.connections: dict[int, StreamConnection] = {}
+        self.markets: set[str] = set()
+
+    def set_markets(self, wanted: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Record exactly these markets from now on; returns (added, dropped), both sorted."""
+        names = set(wanted)
+        added, dropped = sorted(names - self.markets), sorted(self.markets - names)
+        self.markets = names
+        changes: dict[int, tuple[list[Topic], list[Topic]]] = {}
+        for market in dropped:
+            for number, topics in self._shards.drop(market).items():
+                changes.setdefault(number, ([], []))[1].extend(topics)
+        groups = [topics_of(market, self._streams, self._periods) for market in added]
+        if "state" in self._streams:
+            groups.insert(0, [Topic("state")])
+        for group in groups:
+            for number, topics in self._shards.add(group).items():
+                changes.setdefault(number, ([], []))[0].extend(topics)
+        if added or dropped:
+            self._journal.append_event("markets", {"listed": added, "delisted": dropped})
+        for number, (add, drop) in changes.items():
+            self._connection(number).change(add, drop)
+        return added, dropped
+
+    def _connection(self, number: int) -> StreamConnection:
+        if number not in self.connections:
+            connection = StreamConnection(number, self._url, self._journal, tapped=self._tapped)
+            self.connections[number] = connection
+            self._tasks[number] = asyncio.create_task(connection.run(), name=f"connection {number}")
+        return self.connections[number]
+
+    async def failed(self) -> None:
+        """Returns never, unless a connection's task ends, which is a bug: then its error is raised."""
+        while True:
+            for task in self._tasks.values():
+                if task.done():
+                    task.result()
+            await asyncio.sleep(1.0)
+
+    async def stop(self) -> None:
+        """Hang up everywhere, politely where the venue answers. What was received is in the journal."""
+        stops = [asyncio.create_task(connection.stop()) for connection in self.connections.values()]
+        if stops:
+            await asyncio.wait(stops, timeout=STOP_TIMEOUT_S)
+        for task in (*stops, *self._tasks.values()):
+            task.cancel()
+        await asyncio.gather(*stops, *self._tasks.values(), return_exceptions=True)
+        self._tasks.clear()

@@ -1,0 +1,278 @@
+"""One connection to the venue's stream, kept up for ever: dial, subscribe, record, reconnect.
+
+The receive path stamps and appends, nothing else. Everything that needs a look at a frame (which stream it
+belongs to, whether it answers a request) happens a moment later, in `_housekeeping`.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+import structlog
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+
+from recorder.capture.backoff import Backoff
+from recorder.capture.tap import TapConnection
+from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError, Reply, Stream, Topic, parse
+from recorder.exchange.session import Output, Session
+
+HOUSEKEEPING_S: Final = 0.1
+OPEN_TIMEOUT_S: Final = 10.0
+CLOSE_TIMEOUT_S: Final = 2.0
+SEND_TIMEOUT_S: Final = 10.0
+KEEPALIVE_S: Final = 20.0
+"""The protocol's own ping, besides the venue's: the library closes the socket when its pong stays away."""
+
+_PUSH: Final = b'"update.'
+_STREAM_OF_INITIAL: Final[dict[int, Stream]] = {
+    ord("t"): "trade",
+    ord("d"): "depth",
+    ord("k"): "kline",
+    ord("s"): "state",
+}
+
+log = structlog.get_logger()
+
+
+class Journal(Protocol):
+    """What capture needs of the journal."""
+
+    def append_frames(self, t_ns: int, connection: int, frames: list[bytes]) -> None: ...
+
+    def append_event(
+        self, kind: str, fields: dict[str, Any], connection: int | None = None, t_ns: int | None = None
+    ) -> None: ...
+
+
+@dataclass(slots=True)
+class ConnectionStats:
+    """Counters of one connection over its life; `streams` counts push frames by stream."""
+
+    up: bool = False
+    frames: int = 0
+    bytes: int = 0
+    connects: int = 0
+    last_recv_ns: int | None = None
+    streams: Counter[str] = field(default_factory=Counter)
+    last_error: str | None = None
+
+
+class StreamConnection:
+    """Owns one socket and its session. `run` returns only after `stop`, or when it is cancelled."""
+
+    def __init__(self, number: int, url: str, journal: Journal, *, tapped: bool) -> None:
+        self.number = number
+        self.stats = ConnectionStats()
+        self._url = url
+        self._journal = journal
+        self._tapped = tapped
+        self._session = Session(())
+        self._socket: ClientConnection | None = None
+        self._fresh: list[tuple[int, list[bytes]]] = []
+        self._wanted_add: dict[Topic, None] = {}
+        self._wanted_drop: dict[Topic, None] = {}
+        self._stopping = False
+
+    @property
+    def state(self) -> str:
+        return self._session.state.value
+
+    @property
+    def topics(self) -> int:
+        """How many topics this connection carries, those about to be asked for included."""
+        return len(self._session.topics) + len(self._wanted_add) - len(self._wanted_drop)
+
+    def change(self, add: Iterable[Topic], drop: Iterable[Topic]) -> None:
+        """Carry other topics; asked for within a tenth of a second when the connection is up."""
+        for topic in add:
+            self._wanted_drop.pop(topic, None)
+            if topic not in self._session.topics:
+                self._wanted_add[topic] = None
+        for topic in drop:
+            self._wanted_add.pop(topic, None)
+            if topic in self._session.topics:
+                self._wanted_drop[topic] = None
+
+    # --- the receive path -------------------------------------------------------------------------
+
+    def received(self, recv_ns: int, frames: list[bytes]) -> None:
+        """Append what one read brought. Nothing here may wait, parse or fail."""
+        self._journal.append_frames(recv_ns, self.number, frames)
+        self._fresh.append((recv_ns, frames))
+
+    # --- life of a connection ---------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Connect again and again, each time after a longer wait unless data flowed for a minute."""
+        backoff = Backoff()
+        while True:
+            await self._connect_once(backoff)
+            if self._stopping:
+                return
+            delay_s = backoff.next_delay_s()
+            log.info("reconnecting", connection=self.number, after_s=round(delay_s, 2))
+            await asyncio.sleep(delay_s)
+
+    async def stop(self) -> None:
+        """Close as the protocol says: what the venue sent before it saw our close still arrives."""
+        self._stopping = True
+        if self._socket is not None:
+            await self._socket.close()
+
+    async def _connect_once(self, backoff: Backoff) -> None:
+        self._session.dial()
+        try:
+            socket = await self._dial()
+        except (OSError, TimeoutError, WebSocketException) as error:
+            self._session.lost()
+            self._down(f"connect: {_reason(error)}", None)
+            return
+        opened_at = time.monotonic()
+        reason = "cancelled"
+        try:
+            reason = await self._converse(socket)
+        finally:
+            self._observe(time.monotonic())
+            if self.stats.last_recv_ns is not None:
+                backoff.healthy_for(time.monotonic() - opened_at)
+            self._session.lost()
+            self._down("stop" if self._stopping else reason, self.stats.last_recv_ns)
+            self.stats.last_recv_ns = None
+            self._socket = None
+            socket.transport.abort()
+
+    async def _dial(self) -> ClientConnection:
+        def build(*args: Any, **kwargs: Any) -> ClientConnection:
+            connection = TapConnection(*args, **kwargs)
+            connection.sink = self.received
+            return connection
+
+        return await connect(
+            self._url,
+            create_connection=build if self._tapped else ClientConnection,  # type: ignore[arg-type]  # a factory serves
+            compression=None,  # inflating costs two to three times the receive
+            max_size=MAX_FRAME_BYTES,
+            open_timeout=OPEN_TIMEOUT_S,
+            close_timeout=CLOSE_TIMEOUT_S,
+            ping_interval=KEEPALIVE_S,
+            ping_timeout=KEEPALIVE_S,
+            user_agent_header=None,
+        )
+
+    async def _converse(self, socket: ClientConnection) -> str:
+        """Subscribe and keep house until the connection ends; returns why it did."""
+        self._socket = socket
+        self.stats.up = True
+        self.stats.connects += 1
+        self.stats.last_error = None
+        self._journal.append_event("up", {"url": self._url}, self.number)
+        log.info("connected", connection=self.number, topics=self.topics)
+        reader = asyncio.ensure_future(self._read_the_rest(socket))
+        keeper = asyncio.ensure_future(self._keep_house())
+        try:
+            done, _ = await asyncio.wait((reader, keeper), return_when=asyncio.FIRST_COMPLETED)
+            return done.pop().result()
+        finally:
+            for task in (reader, keeper):
+                task.cancel()
+            await asyncio.gather(reader, keeper, return_exceptions=True)
+
+    async def _read_the_rest(self, socket: ClientConnection) -> str:
+        """Receive what the tap leaves to the library: everything, when there is no tap."""
+        try:
+            while True:
+                frame = await socket.recv(decode=False)
+                self.received(time.time_ns(), [frame])
+        except ConnectionClosed as closed:
+            return _reason(closed)
+
+    async def _keep_house(self) -> str:
+        try:
+            output = self._session.opened(time.monotonic())
+            while True:
+                await self._act(output)
+                if output.give_up is not None:
+                    return output.give_up
+                await asyncio.sleep(HOUSEKEEPING_S)
+                output = self._housekeeping(time.monotonic())
+        except ConnectionClosed as closed:
+            return _reason(closed)
+        except TimeoutError:
+            return f"sending took more than {SEND_TIMEOUT_S:.0f} s"
+
+    def _housekeeping(self, now: float) -> Output:
+        output = self._observe(now)
+        if self._wanted_add or self._wanted_drop:
+            add, drop = list(self._wanted_add), list(self._wanted_drop)
+            self._wanted_add.clear()
+            self._wanted_drop.clear()
+            _merge(output, self._session.change(add, drop, now))
+        _merge(output, self._session.tick(now))
+        return output
+
+    def _observe(self, now: float) -> Output:
+        """Look at what arrived since the last time: count by stream, hand answers to the session."""
+        output = Output()
+        fresh, self._fresh = self._fresh, []
+        stats = self.stats
+        for recv_ns, frames in fresh:
+            stats.frames += len(frames)
+            stats.last_recv_ns = recv_ns
+            for frame in frames:
+                stats.bytes += len(frame)
+                at = frame.find(_PUSH)
+                stream = _STREAM_OF_INITIAL.get(frame[at + 8]) if 0 <= at < len(frame) - 8 else None
+                if stream is not None:
+                    stats.streams[stream] += 1
+                    self._session.saw(stream, now, recv_ns)
+                elif (reply := _reply(frame)) is not None:
+                    _merge(output, self._session.heard(reply, now))
+        return output
+
+    async def _act(self, output: Output) -> None:
+        """Journal what happened, then say what is to be said: a record never waits for a slow peer."""
+        for note in output.notes:
+            self._journal.append_event(note.kind, note.fields, self.number)
+            if note.kind in ("refused", "silence"):
+                log.warning(note.kind, connection=self.number, **note.fields)
+        assert self._socket is not None
+        for text in output.texts:
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await self._socket.send(text)
+
+    def _down(self, reason: str, last_recv_ns: int | None) -> None:
+        self.stats.up = False
+        self.stats.last_error = reason
+        self._journal.append_event("down", {"reason": reason, "last": last_recv_ns}, self.number)
+        log.warning("disconnected", connection=self.number, reason=reason)
+        # What was still to be changed is remembered by the session for the next connection.
+        self._session.change(list(self._wanted_add), list(self._wanted_drop), time.monotonic())
+        self._wanted_add.clear()
+        self._wanted_drop.clear()
+
+
+def _merge(output: Output, more: Output) -> None:
+    output.texts += more.texts
+    output.notes += more.notes
+    output.give_up = output.give_up or more.give_up
+
+
+def _reply(frame: bytes) -> Reply | None:
+    try:
+        message = parse(frame)
+    except ProtocolError:
+        return None  # the lake keeps it in `rejects` with the reason
+    return message if isinstance(message, Reply) else None
+
+
+def _reason(error: Exception) -> str:
+    """Why a connection could not be had or was lost, in one line."""
+    if isinstance(error, InvalidStatus):
+        return f"the venue answered HTTP {error.response.status_code}"
+    if isinstance(error, TimeoutError):
+        return f"no answer within {OPEN_TIMEOUT_S:.0f} s"
+    return str(error) or type(error).__name__

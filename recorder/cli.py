@@ -1,0 +1,312 @@
+"""The commands, one call each. What a command needs is imported when it runs: `--help` stays quick."""
+
+import asyncio
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+
+from recorder.config import ConfigError, Settings, load_settings
+
+app = typer.Typer(
+    name="recorder",
+    help="Records a perpetual-futures exchange completely, raw first, into a Parquet lake for SQL.\n\n"
+    "Start with `recorder demo`: it needs no configuration.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Where journal and lake live. Default: data", show_default=False),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", help="Settings file. Default: recorder.toml, if there is one", show_default=False
+    ),
+]
+
+
+class Failure(Exception):  # noqa: N818  # what ends a command with code 1: a message, not an exception to handle
+    """A command could not do its work: the message is for the user."""
+
+
+@app.command()
+def run(  # noqa: PLR0913, PLR0917  # one flag a setting
+    data_dir: DataDir = None,
+    config: Config = None,
+    rest_url: Annotated[str | None, typer.Option(help="REST base, e.g. https://HOST")] = None,
+    ws_url: Annotated[str | None, typer.Option(help="WebSocket address, e.g. wss://HOST/ws")] = None,
+    markets: Annotated[str | None, typer.Option(help="`all`, or names with commas between")] = None,
+    streams: Annotated[str | None, typer.Option(help="Of trade,depth,kline,state")] = None,
+    kline_periods: Annotated[str | None, typer.Option(help="Like 1min,1hour")] = None,
+    publish_interval: Annotated[float | None, typer.Option(help="Seconds between two publishes")] = None,
+    subscriptions_per_connection: Annotated[int | None, typer.Option(help="Topics on one socket")] = None,
+) -> None:
+    """The service, in the foreground, until SIGTERM or Ctrl-C.
+
+    Every setting can stand in `recorder.toml` or in the environment as `RECORDER_<NAME>`; flags win.
+
+    Example: `recorder run --rest-url https://HOST --ws-url wss://HOST/ws`
+    """
+    flags = {name: value for name, value in locals().items() if name != "config"}
+    settings = load_settings(config, flags)
+    import uvloop  # noqa: PLC0415
+
+    from analytics.views import write_views  # noqa: PLC0415
+    from recorder.logs import set_up_logging  # noqa: PLC0415
+
+    set_up_logging()
+    _make_data_dir(settings)
+    write_views(settings.data_dir)
+    uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from recorder.service import Service  # noqa: PLC0415
+
+    stop, reason = _stop_on_signals()
+    await Service(settings).run(stop, reason)
+
+
+def _stop_on_signals() -> tuple[asyncio.Event, Callable[[], str]]:
+    """An event that SIGTERM or SIGINT sets, and which of them it was."""
+    stop = asyncio.Event()
+    got: list[str] = []
+
+    def caught(name: str) -> None:
+        got.append(name)
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, caught, number.name)
+    return stop, lambda: got[0] if got else "stop"
+
+
+@app.command()
+def demo(
+    seconds: Annotated[float, typer.Option(min=5, max=86_400, help="How long to record")] = 30.0,
+    markets: Annotated[int, typer.Option(min=1, max=300, help="Markets of the simulated exchange")] = 20,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Simulated exchange + recorder + answers, in one terminal, with live progress.
+
+    Records into a new directory below the data directory, and says what to try next.
+
+    Example: `recorder demo --seconds 60 --markets 50`
+    """
+    settings = load_settings(config, {"data_dir": data_dir})
+    _make_data_dir(settings)
+    from recorder.demo import run_demo  # noqa: PLC0415
+
+    run_demo(settings, seconds, markets)
+
+
+@app.command()
+def simulate(  # noqa: PLR0913, PLR0917  # one flag a property of the exchange
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0 takes a free one")] = 8080,
+    markets: Annotated[int, typer.Option(min=1, max=1_000)] = 20,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same exchange")] = 1,
+    rate: Annotated[float, typer.Option(min=0.01, max=100.0, help="Activity, 1 is a calm day")] = 1.0,
+    faults: Annotated[Path | None, typer.Option(help="Fault script, TOML or JSON lines")] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Serve a recording: NDJSON (.gz, .zst) or a journal")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=1.0, max=50.0, help="Of the replay, times real time")] = 1.0,
+    keep_time: Annotated[bool, typer.Option(help="Leave a replay's event times as recorded")] = False,
+    candle_order: Annotated[Literal["ohlc", "ochl"], typer.Option(help="Candle columns")] = "ohlc",
+    log: Annotated[Path | None, typer.Option(help="Write every push sent to this file, NDJSON")] = None,
+    data_dir: DataDir = None,  # noqa: ARG001  # every command takes it
+    config: Config = None,  # noqa: ARG001
+) -> None:
+    """The simulated exchange alone: REST and WebSocket on one loopback port.
+
+    Example: `recorder simulate --port 8080 --markets 50 --rate 5`, then in another terminal
+    `recorder run --rest-url http://127.0.0.1:8080 --ws-url ws://127.0.0.1:8080/ws`
+    """
+    import uvloop  # noqa: PLC0415
+
+    from recorder.logs import set_up_logging  # noqa: PLC0415
+    from recorder.simulator.faults import load_faults  # noqa: PLC0415
+    from recorder.simulator.settings import SimulatorSettings  # noqa: PLC0415
+
+    set_up_logging()
+    try:
+        settings = SimulatorSettings(
+            port=port,
+            markets=markets,
+            seed=seed,
+            rate=rate,
+            faults=load_faults(faults) if faults else (),
+            replay=replay,
+            speed=speed,
+            keep_time=keep_time,
+            candle_order=candle_order,
+        )
+        uvloop.run(_simulate(settings, log))
+    except (ValueError, OSError) as error:
+        raise Failure(str(error)) from error
+
+
+async def _simulate(settings: Any, log: Path | None) -> None:
+    from recorder.simulator.server import Exchange  # noqa: PLC0415
+
+    stop, _ = _stop_on_signals()
+    exchange = Exchange(settings, log)
+    await exchange.start()
+    typer.echo(f"REST       {exchange.rest_url}")
+    typer.echo(f"WebSocket  {exchange.ws_url}")
+    sys.stdout.flush()
+    await stop.wait()
+    await exchange.stop()
+
+
+@app.command()
+def publish(
+    data_dir: DataDir = None,
+    config: Config = None,
+    follow: Annotated[
+        bool, typer.Option(help="Go on while a recorder records (the service does this)")
+    ] = False,
+) -> None:
+    """Turns what the journal holds and the lake does not into Parquet, once: recovery after a crash.
+
+    Twice changes nothing. Example: `recorder publish --data-dir data`
+    """
+    settings = load_settings(config, {"data_dir": data_dir})
+    from analytics.views import write_views  # noqa: PLC0415
+    from recorder.journal.reader import writer_alive  # noqa: PLC0415
+    from recorder.lake.follow import follow as follow_journal  # noqa: PLC0415
+    from recorder.lake.follow import publish_once  # noqa: PLC0415
+    from recorder.lake.publish import LakeError  # noqa: PLC0415
+    from recorder.logs import set_up_logging  # noqa: PLC0415
+
+    set_up_logging()
+    journal = settings.data_dir / "journal"
+    if not journal.is_dir():
+        raise Failure(
+            f"there is no journal in {settings.data_dir}: --data-dir or RECORDER_DATA_DIR says where it is"
+        )
+    write_views(settings.data_dir)
+    try:
+        if follow:
+            follow_journal(
+                settings.data_dir, settings.publish_interval, _stop_thread_on_signals(), lambda _: None
+            )
+            return
+        if any(writer_alive(directory) for directory in journal.glob("*/")):
+            typer.echo(
+                f"A recorder is running; it publishes by itself every {settings.publish_interval:g} s."
+            )
+            return
+        gained = publish_once(settings.data_dir)
+    except LakeError as error:
+        raise Failure(str(error)) from error
+    told = ", ".join(f"{rows:,} {table}" for table, rows in gained.items() if rows)
+    typer.echo(f"Published {told}." if told else "Nothing new: the lake has all that the journal holds.")
+
+
+def _stop_thread_on_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+@app.command()
+def status(
+    data_dir: DataDir = None,
+    config: Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For a machine")] = False,
+) -> None:
+    """What is recorded, how fresh, gaps, disk use.
+
+    Example: `recorder status`, or `recorder status --json | jq .recorders`
+    """
+    settings = load_settings(config, {"data_dir": data_dir})
+    if not settings.data_dir.is_dir():
+        raise Failure(
+            f"there is no {settings.data_dir}: --data-dir or RECORDER_DATA_DIR says where the data is"
+        )
+    from recorder.status import collect  # noqa: PLC0415
+
+    report = collect(settings.data_dir)
+    if as_json:
+        import json  # noqa: PLC0415
+
+        typer.echo(json.dumps(report, indent=2))
+        return
+    from recorder.show import show_status  # noqa: PLC0415
+
+    show_status(report)
+
+
+@app.command()
+def sql(
+    query: Annotated[str | None, typer.Argument(help="One statement; without it, a prompt")] = None,
+    form: Annotated[
+        Literal["table", "csv", "json"], typer.Option("--format", help="How rows are printed")
+    ] = "table",
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """DuckDB over the lake with every view; without a query, an interactive prompt.
+
+    Examples: `recorder sql "SHOW TABLES"`,
+    `recorder sql "SELECT market, count(*) FROM trades GROUP BY market" --format csv`
+    """
+    settings = load_settings(config, {"data_dir": data_dir})
+    import duckdb  # noqa: PLC0415
+
+    from analytics.lake import LakeNotFoundError, open_lake  # noqa: PLC0415
+    from recorder.show import prompt, show_rows  # noqa: PLC0415
+
+    try:
+        lake = open_lake(settings.data_dir)
+        if query is None:
+            prompt(lake, form)
+        else:
+            show_rows(lake.sql(query), form)
+    except LakeNotFoundError as error:
+        raise Failure(str(error)) from error
+    except duckdb.Error as error:
+        raise Failure(f"SQL: {error}") from error
+
+
+def _make_data_dir(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Failure(
+            f"cannot make {settings.data_dir}: {error.strerror}; choose another --data-dir"
+        ) from error
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(f"recorder: {message}", err=True)
+    sys.exit(code)
+
+
+def main() -> None:
+    """The console script: 0 done, 1 failed with a message, 2 wrong usage. Never a traceback."""
+    from recorder.journal.segment import JournalError  # noqa: PLC0415
+
+    try:
+        app()
+    except ConfigError as error:
+        _fail(str(error), 2)
+    except (Failure, JournalError) as error:
+        _fail(str(error), 1)
+    except BrokenPipeError:
+        sys.exit(0)  # the reader of our output has seen enough
+    except OSError as error:
+        _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 1)

@@ -1,0 +1,175 @@
+"""Settings: defaults, then `recorder.toml`, then `RECORDER_*`, then flags. Validated once, at start."""
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from recorder.exchange.endpoints import PERIOD_SECONDS
+from recorder.exchange.messages import STREAMS, Stream
+
+DEFAULT_CONFIG: Final = Path("recorder.toml")
+_UNITS: Final = {"s": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used: its name, what is wrong, what would be right."""
+
+
+def _split(value: object) -> object:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+def _not_empty(value: tuple[str, ...]) -> tuple[str, ...]:
+    if not value:
+        raise ValueError("names nothing")
+    return tuple(dict.fromkeys(value))
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, str):
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(s|min|m|h|d|w)", value.strip())
+        if match is None:
+            raise ValueError("is no duration: write a number and s, min, h, d or w, like 12h")
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    return value
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(value: str | None) -> str | None:
+        if value is not None and not re.match(rf"(?:{'|'.join(schemes)})://[^/\s]+", value):
+            raise ValueError(f"is no address: it begins with {' or '.join(f'{s}://' for s in schemes)}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _periods(value: tuple[str, ...]) -> tuple[str, ...]:
+    wrong = [period for period in value if period not in PERIOD_SECONDS]
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} is no period: choose from {', '.join(PERIOD_SECONDS)}")
+    return value
+
+
+class Settings(BaseSettings):
+    """Every setting of the recorder. Unknown names in the file are refused; secrets never show in a repr."""
+
+    model_config = SettingsConfigDict(env_prefix="RECORDER_", extra="forbid", frozen=True)
+
+    data_dir: Path = Path("data")
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "main"
+    """The recorder's own name: the journal directory, so that several may share a data directory."""
+    rest_url: Annotated[str | None, _url("http", "https")] = None
+    ws_url: Annotated[str | None, _url("ws", "wss")] = None
+    client_id: str | None = None
+    """For account snapshots. Nothing reads it yet."""
+    client_key: SecretStr | None = None
+    """For account snapshots: from the environment or a 0600 file only. Nothing reads it yet."""
+    markets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_not_empty)] = (
+        "all",
+    )
+    streams: Annotated[tuple[Stream, ...], NoDecode, BeforeValidator(_split), AfterValidator(_not_empty)] = (
+        STREAMS
+    )
+    kline_periods: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_split),
+        AfterValidator(_not_empty),
+        AfterValidator(_periods),
+    ] = ("1min",)
+    backfill_lookback: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(days=1)
+    """For the candle backfill. Nothing reads it yet."""
+    publish_interval: Annotated[float, Field(ge=0.5, le=3_600)] = 60.0
+    """Seconds: how often what the journal holds becomes Parquet."""
+    subscriptions_per_connection: Annotated[int, Field(ge=1, le=10_000)] = 100
+    receive: Literal["tap", "library"] = "tap"
+    """`tap` takes frames at the transport and falls back by itself; `library` always uses recv()."""
+
+    @property
+    def all_markets(self) -> bool:
+        return self.markets == ("all",)
+
+    @property
+    def journal_dir(self) -> Path:
+        return self.data_dir / "journal" / self.id
+
+    def public(self) -> dict[str, Any]:
+        """The settings as they may be written down: no credentials."""
+        return self.model_dump(mode="json", exclude={"client_id", "client_key"})
+
+
+def load_settings(config: Path | None, flags: Mapping[str, Any]) -> Settings:
+    """Settle all settings; `flags` that are None were not given. Raises ConfigError for the first mistake."""
+    path = _config_file(config)
+
+    class Configured(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the library's signature
+            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)
+
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        settings = Configured(**given)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, path, given)) from None
+    except (tomllib.TOMLDecodeError, OSError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    if path is not None:
+        _refuse_shared_secret(path)
+    return settings
+
+
+def _config_file(config: Path | None) -> Path | None:
+    if config is None:
+        return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None
+    if not config.is_file():
+        raise ConfigError(f"--config {config}: there is no such file")
+    return config
+
+
+def _refuse_shared_secret(path: Path) -> None:
+    """A key that others on the machine can read is no secret: say so before it is used."""
+    with path.open("rb") as file:
+        has_key = "client_key" in tomllib.load(file)
+    if has_key and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise ConfigError(f"{path} holds client_key and can be read by others: run chmod 600 {path}")
+
+
+def _explain(error: ValidationError, path: Path | None, flags: Mapping[str, Any]) -> str:
+    """The first mistake by the name the user wrote it under. Never repeats the value of a secret."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    name = str(first["loc"][0])
+    if name in flags:
+        source = f"--{name.replace('_', '-')}"
+    elif f"RECORDER_{name.upper()}" in os.environ:
+        source = f"RECORDER_{name.upper()}"
+    else:
+        source = f"{name} in {path}"
+    if first["type"] == "extra_forbidden":
+        return f"{source}: there is no such setting; there are {', '.join(Settings.model_fields)}"
+    problem = first["msg"].removeprefix("Value error, ")
+    value = "" if name in ("client_id", "client_key") else f" (it is {first['input']!r})"
+    return f"{source}: {problem}{value}"

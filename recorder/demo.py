@@ -1,0 +1,164 @@
+"""`recorder demo`: the simulated exchange, the recorder and the first answers, in one terminal."""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import uvloop
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from analytics.lake import Lake, open_lake
+from analytics.views import write_views
+from recorder.config import Settings
+from recorder.lake.manifest import read_files
+from recorder.logs import set_up_logging
+from recorder.service import Service, Status
+from recorder.show import console, show_rows, size
+
+PUBLISH_INTERVAL_S: Final = 2.0
+"""Often, so that rows are seen to arrive."""
+DEMO_RATE: Final = 5.0
+_STREAM_TABLES: Final = {"trade": "trades", "depth": "depth", "kline": "klines", "state": "state"}
+
+_FUNDING: Final = """
+SELECT market, funding_rate_last AS last, funding_rate_next AS next, funding_rate_predict AS predict,
+       funding_minutes AS minutes_left, mark_price, index_price, open_interest
+FROM funding_by_market ORDER BY abs(funding_rate_next) DESC, market LIMIT 10"""
+_SPREAD: Final = """
+SELECT market, snapshots, round(spread_mean, 8) AS spread, round(relative_spread_bps_mean, 3) AS relative_bps,
+       round(bid_quantity_mean, 3) AS bid_quantity, round(ask_quantity_mean, 3) AS ask_quantity
+FROM spread_by_market ORDER BY relative_spread_bps_mean, market LIMIT 10"""
+_VOLUME: Final = """
+SELECT market, trades, round(volume, 6) AS volume, round(volume * vwap, 2) AS turnover,
+       round(vwap, 8) AS vwap, round(buy_share, 3) AS buy_share
+FROM volume_by_market ORDER BY volume * vwap DESC, market LIMIT 10"""
+_QUESTIONS: Final = {
+    "Funding by market (rates are fractions per interval)": _FUNDING,
+    "Spread by market (quote currency and basis points, means over snapshots)": _SPREAD,
+    "Volume by market (base units and quote turnover)": _VOLUME,
+}
+
+
+def run_demo(settings: Settings, seconds: float, markets: int) -> None:
+    """Record a simulated exchange for `seconds` into a directory of its own, then answer."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    data_dir = settings.data_dir / f"demo-{stamp}"
+    data_dir.mkdir(parents=True)
+    write_views(data_dir)
+    set_up_logging(quiet=True)
+    out = console()
+    out.print(f"Recording a simulated exchange of {markets} markets for {seconds:.0f} s into {data_dir}")
+    with _simulated_exchange(markets) as (rest_url, ws_url):
+        service = Service(
+            settings.model_copy(
+                update={
+                    "data_dir": data_dir,
+                    "rest_url": rest_url,
+                    "ws_url": ws_url,
+                    "publish_interval": PUBLISH_INTERVAL_S,
+                    "markets": ("all",),
+                }
+            )
+        )
+        uvloop.run(_record(service, data_dir, seconds, out))
+    _answer(out, data_dir)
+
+
+@contextlib.contextmanager
+def _simulated_exchange(markets: int) -> Iterator[tuple[str, str]]:
+    """A simulated exchange in a process of its own; yields its (REST, WebSocket) addresses."""
+    command = [sys.executable, "-m", "recorder", "simulate", "--port", "0", "--rate", str(DEMO_RATE)]
+    process = subprocess.Popen(  # noqa: S603  # our own program
+        [*command, "--markets", str(markets)], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        assert process.stdout is not None
+        addresses = [process.stdout.readline().split()[-1] for _ in range(2)]
+        yield addresses[0], addresses[1]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def _record(service: Service, data_dir: Path, seconds: float, out: Console) -> None:
+    stop = asyncio.Event()
+    recording = asyncio.create_task(service.run(stop))
+    ends = time.monotonic() + seconds
+    with Live(console=out, refresh_per_second=4, transient=False) as live:
+        before = service.status()
+        while (left := ends - time.monotonic()) > 0 and not recording.done():
+            await asyncio.sleep(min(1.0, max(left, 0.05)))
+            now = service.status()
+            live.update(_progress(before, now, data_dir, max(left - 1, 0)))
+            before = now
+        stop.set()
+        live.update(
+            Group(_progress(before, before, data_dir, 0), Text("Stopping: publishing what is left ..."))
+        )
+        await recording
+        live.update(_progress(service.status(), service.status(), data_dir, 0))
+
+
+def _progress(before: Status, now: Status, data_dir: Path, left_s: float) -> Group:
+    seconds = max((now.at_ns - before.at_ns) / 1e9, 1e-3)
+    files = read_files(data_dir) or []
+    rows = {name: sum(file.rows for file in files if file.table == name) for name in _STREAM_TABLES.values()}
+    gaps = sum(file.rows for file in files if file.table == "gaps")
+    table = Table("stream", "frames", "frames/s", "rows in the lake", header_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for stream, name in _STREAM_TABLES.items():
+        count = now.frames_by_stream.get(stream, 0)
+        rate = (count - before.frames_by_stream.get(stream, 0)) / seconds
+        table.add_row(stream, f"{count:,}", f"{rate:,.0f}", f"{rows[name]:,}")
+    lag_ms = (now.at_ns - now.last_recv_ns) / 1e6 if now.last_recv_ns else None
+    lake_bytes = sum(file.bytes for file in files)
+    parts = [
+        f"{left_s:3.0f} s left",
+        f"{now.connections_up}/{now.connections} connections up",
+        f"last frame {lag_ms:.0f} ms ago" if lag_ms is not None else "no frame yet",
+        f"received {size(now.frame_bytes)}",
+        f"journal {size(now.journal_bytes)}",
+        f"lake {size(lake_bytes)}",
+        f"gap rows {gaps}",
+    ]
+    return Group(table, Text("   ".join(parts)))
+
+
+def _answer(out: Console, data_dir: Path) -> None:
+    lake = open_lake(data_dir)
+    out.print("\n[bold]What was recorded[/bold]")
+    show_rows(lake.sql(_RECORDED), "table")
+    for title, query in _QUESTIONS.items():
+        out.print(f"\n[bold]{title}[/bold]")
+        show_rows(lake.sql(query), "table")
+    out.print(_what_next(lake, data_dir))
+
+
+_RECORDED: Final = " UNION ALL ".join(
+    f"SELECT '{table}' AS \"table\", count(*) AS rows, min({column}) AS \"from\", max({column}) AS \"to\" FROM {table}"  # noqa: S608, E501  # our own names
+    for table, column in (
+        ("trades", "ts_event"), ("depth", "ts_event"), ("klines", "ts_open"), ("state", "ts_recv"),
+        ("markets", "ts_recv"), ("gaps", "ts_start"), ("rejects", "ts_recv"),
+    )
+)  # fmt: skip
+
+
+def _what_next(lake: Lake, data_dir: Path) -> str:
+    reasons = lake.sql("SELECT reason, count(*) FROM gaps GROUP BY ALL ORDER BY ALL")
+    assert reasons is not None
+    told = ", ".join(f"{count} {reason}" for reason, count in reasons.fetchall())
+    return (
+        f"\nGaps: {told}. They cover the time before each topic was first heard and after the stop: "
+        "the lake says what it has not.\n"
+        f"Next: recorder sql --data-dir {data_dir}   or   recorder status --data-dir {data_dir}"
+    )

@@ -1,0 +1,290 @@
+"""One connection's conversation with the venue, as a state table. Pure: texts and `now` in, texts out.
+
+        DIAL            OPENED              SETTLED
+  DOWN ------> DIALLING ------> SUBSCRIBING -------> LIVE
+    ^             |               |    ^ |            | |
+    |    LOST     |               |    +-+ CHANGED    | | CHANGED: back to SUBSCRIBING
+    +-------------+---------------+-------------------+ |
+                                                        LOST: back to DOWN
+
+SUBSCRIBING means that some topic is neither confirmed nor refused. What is absent from the table is a
+violation: it raises, because it is our own mistake and never the venue's.
+
+How a topic is confirmed. The shape of the venue's acknowledgement is not documented. A reply that repeats
+the request's id and carries no error confirms it; one with an error refuses it. A server that never
+acknowledges is covered by a ping sent after each round of subscriptions: messages of one socket are
+handled in order, so its pong proves that every earlier request has been handled.
+
+Silence. Pings prove the socket, not the feed, so every stream has its own watchdog. How long a stream may
+be quiet depends on how busy it has been on this connection: twenty times its mean interval is unlikely by
+chance (e^-20 for independent arrivals), within fixed bounds. A silent stream is subscribed again; if that
+does not bring it back, the connection is given up.
+"""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from recorder.exchange.messages import (
+    Reply,
+    Stream,
+    Topic,
+    encode_ping,
+    encode_subscribe,
+    encode_unsubscribe,
+)
+
+PING_EVERY_S: Final = 10.0
+"""The venue closes a connection it heard nothing from for 30 s."""
+DEAD_AFTER_S: Final = 30.0
+"""Nothing at all received for this long, pings unanswered: the socket is dead whatever TCP says."""
+SILENT_AFTER_MIN_S: Final = 15.0
+SILENT_AFTER_MAX_S: Final = 300.0
+SILENT_INTERVALS: Final = 20
+"""A stream is silent after this many of its own mean intervals, within the two bounds above."""
+UNKNOWN_PACE_AFTER_S: Final = 60.0
+"""The bound for a stream of which nothing has arrived yet on this connection."""
+RETRY_REFUSED_S: Final = 60.0
+
+
+class State(enum.Enum):
+    DOWN = "down"
+    DIALLING = "dialling"
+    SUBSCRIBING = "subscribing"
+    LIVE = "live"
+
+
+class Event(enum.Enum):
+    DIAL = "dial"
+    OPENED = "opened"
+    SETTLED = "settled"
+    CHANGED = "changed"
+    LOST = "lost"
+
+
+TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
+    (State.DOWN, Event.DIAL): State.DIALLING,
+    (State.DIALLING, Event.OPENED): State.SUBSCRIBING,
+    (State.DIALLING, Event.LOST): State.DOWN,
+    (State.SUBSCRIBING, Event.CHANGED): State.SUBSCRIBING,
+    (State.SUBSCRIBING, Event.SETTLED): State.LIVE,
+    (State.SUBSCRIBING, Event.LOST): State.DOWN,
+    (State.LIVE, Event.CHANGED): State.SUBSCRIBING,
+    (State.LIVE, Event.LOST): State.DOWN,
+}
+
+
+class SessionError(Exception):
+    """An event that the state table does not have: a mistake of the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A fact about the connection that belongs in the journal."""
+
+    kind: str
+    fields: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Output:
+    """What the caller has to do: send `texts`, journal `notes`, and hang up if `give_up` says why."""
+
+    texts: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    give_up: str | None = None
+
+
+@dataclass(slots=True)
+class _Pace:
+    """How busy one stream has been since the connection opened."""
+
+    since: float
+    last: float
+    last_ns: int | None = None
+    active_s: int = 0
+    """Seconds in which at least one frame came."""
+    second: int = -1
+    silent: bool = False
+
+    def saw(self, now: float, recv_ns: int) -> None:
+        self.last, self.last_ns, self.silent = now, recv_ns, False
+        if int(now) != self.second:
+            self.second = int(now)
+            self.active_s += 1
+
+    def silent_after_s(self) -> float:
+        if self.active_s == 0:
+            return UNKNOWN_PACE_AFTER_S
+        mean_interval = max(self.last - self.since, 1.0) / self.active_s
+        return min(max(SILENT_INTERVALS * mean_interval, SILENT_AFTER_MIN_S), SILENT_AFTER_MAX_S)
+
+
+def topic_fields(topic: Topic) -> list[str]:
+    """A topic as the journal writes it: [stream], [stream, market] or [stream, market, period]."""
+    return [part for part in (topic.stream, topic.market, topic.period) if part is not None]
+
+
+class Session:
+    """The conversation of one connection: what was asked, what is confirmed, what has gone quiet.
+
+    `now` is monotonic seconds; `recv_ns` is the wall clock's receive time, only passed through to notes.
+    """
+
+    def __init__(self, topics: Iterable[Topic]) -> None:
+        self.state = State.DOWN
+        self.topics: dict[Topic, None] = dict.fromkeys(topics)
+        self._next_id = 1
+        self._clear(0.0)
+
+    def _clear(self, now: float) -> None:
+        self._pending: dict[int, Topic] = {}
+        self._refused: dict[Topic, float] = {}
+        self._pings: list[int] = []
+        self._pace: dict[Stream, _Pace] = {}
+        self._last_ping = now
+        self._last_heard = now
+
+    def _apply(self, event: Event) -> None:
+        following = TRANSITIONS.get((self.state, event))
+        if following is None:
+            raise SessionError(f"{event.value} cannot happen to a connection that is {self.state.value}")
+        self.state = following
+
+    def dial(self) -> None:
+        self._apply(Event.DIAL)
+
+    def lost(self) -> None:
+        self._apply(Event.LOST)
+
+    def opened(self, now: float) -> Output:
+        """The handshake is done: ask for every topic."""
+        self._apply(Event.OPENED)
+        self._clear(now)
+        output = Output()
+        self._ask(list(self.topics), now, output)
+        self._settle()
+        return output
+
+    def change(self, add: Iterable[Topic], drop: Iterable[Topic], now: float) -> Output:
+        """Other topics are wanted. On a connection that is down they are only remembered."""
+        output = Output()
+        dropped = [topic for topic in drop if topic in self.topics]
+        added = [topic for topic in add if topic not in self.topics]
+        for topic in dropped:
+            del self.topics[topic]
+            self._refused.pop(topic, None)
+        self._pending = {key: topic for key, topic in self._pending.items() if topic in self.topics}
+        self.topics.update(dict.fromkeys(added))
+        if self.state not in (State.SUBSCRIBING, State.LIVE):
+            return output
+        self._apply(Event.CHANGED)
+        if dropped:
+            asked = [(self._take_id(), topic) for topic in dropped]
+            output.texts += [encode_unsubscribe(topic, request_id) for request_id, topic in asked]
+            output.notes.append(_topics_note("unsubscribe", asked))
+        self._ask(added, now, output)
+        self._settle()
+        return output
+
+    def _ask(self, topics: list[Topic], now: float, output: Output) -> None:
+        if not topics:
+            return
+        asked = [(self._take_id(), topic) for topic in topics]
+        self._pending.update(asked)
+        for _, topic in asked:
+            self._pace.setdefault(topic.stream, _Pace(since=now, last=now))
+        output.notes.append(_topics_note("subscribe", asked))
+        output.texts += [encode_subscribe(topic, request_id) for request_id, topic in asked]
+        output.texts.append(self._ping(now))
+
+    def _take_id(self) -> int:
+        self._next_id += 1
+        return self._next_id - 1
+
+    def _ping(self, now: float) -> str:
+        self._last_ping = now
+        request_id = self._take_id()
+        self._pings.append(request_id)
+        return encode_ping(request_id)
+
+    def saw(self, stream: Stream, now: float, recv_ns: int) -> None:
+        """A push of this stream arrived."""
+        self._last_heard = now
+        pace = self._pace.get(stream)
+        if pace is not None:
+            pace.saw(now, recv_ns)
+
+    def heard(self, reply: Reply, now: float) -> Output:
+        """Anything that is no push arrived: an acknowledgement, a refusal, a pong, or something unknown."""
+        self._last_heard = now
+        output = Output()
+        topic = self._pending.pop(reply.id, None) if reply.id is not None else None
+        if reply.id is not None and topic is not None:
+            if reply.error is None:
+                output.notes.append(_topics_note("confirmed", [(reply.id, topic)]))
+            else:
+                self._refused[topic] = now
+                row = [reply.id, *topic_fields(topic)]
+                reason = reply.error.message or str(reply.error.code)
+                output.notes.append(Note("refused", {"topics": [row], "error": reason}))
+        elif self._is_pong(reply):
+            self._pong(reply, output)
+        self._settle()
+        return output
+
+    def _is_pong(self, reply: Reply) -> bool:
+        return bool(self._pings) and (reply.id in self._pings or (reply.method == "ping" and not reply.id))
+
+    def _pong(self, reply: Reply, output: Output) -> None:
+        answered = reply.id if reply.id in self._pings else self._pings[0]
+        assert answered is not None
+        self._pings = [request_id for request_id in self._pings if request_id > answered]
+        covered = [(key, topic) for key, topic in self._pending.items() if key < answered]
+        for key, _ in covered:
+            del self._pending[key]
+        if covered:
+            output.notes.append(_topics_note("confirmed", covered))
+
+    def _settle(self) -> None:
+        if self.state is State.SUBSCRIBING and not self._pending:
+            self._apply(Event.SETTLED)
+
+    def tick(self, now: float) -> Output:
+        """Time has passed: heartbeat, watchdogs, a new try for what was refused. Wants a call each second."""
+        output = Output()
+        if self.state not in (State.SUBSCRIBING, State.LIVE):
+            return output
+        if now - self._last_heard > DEAD_AFTER_S:
+            output.give_up = f"nothing received for {DEAD_AFTER_S:.0f} s"
+            return output
+        again = [topic for topic, since in self._refused.items() if now - since > RETRY_REFUSED_S]
+        for stream in self._fallen_silent(now, output):
+            again += [topic for topic in self.topics if topic.stream == stream]
+        if again and output.give_up is None:
+            for topic in again:
+                self._refused.pop(topic, None)
+            self._apply(Event.CHANGED)
+            self._ask(again, now, output)
+        elif now - self._last_ping > PING_EVERY_S:
+            output.texts.append(self._ping(now))
+        return output
+
+    def _fallen_silent(self, now: float, output: Output) -> list[Stream]:
+        fallen: list[Stream] = []
+        for stream, pace in self._pace.items():
+            if not any(topic.stream == stream and topic not in self._refused for topic in self.topics):
+                continue
+            quiet_s = now - pace.last
+            if not pace.silent and quiet_s > pace.silent_after_s():
+                pace.silent = True
+                fallen.append(stream)
+                output.notes.append(Note("silence", {"stream": stream, "last": pace.last_ns}))
+            elif pace.silent and pace.active_s and quiet_s > 2 * pace.silent_after_s():
+                output.give_up = f"{stream} stayed silent for {quiet_s:.0f} s"
+        return fallen
+
+
+def _topics_note(kind: str, asked: list[tuple[int, Topic]]) -> Note:
+    return Note(kind, {"topics": [[request_id, *topic_fields(topic)] for request_id, topic in asked]})

@@ -1,0 +1,159 @@
+"""A block of journal lines as one array of bytes: where its lines and quotes are, and its numbers read at once.
+
+Texts are never copied to be read: an Arrow string array lies over the block itself, its offsets the
+bounds of the wanted texts, so that every second element is the text between two of them; those are null.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Ints: TypeAlias = NDArray[np.int64]
+Bools: TypeAlias = NDArray[np.bool_]
+Floats: TypeAlias = NDArray[np.float64]
+Bytes: TypeAlias = NDArray[np.uint8]
+
+BLOCK_LIMIT_BYTES: Final = 2**31 - 1
+"""Arrow's string offsets are 32 bits."""
+_EVERY_SECOND: Final = 0x55
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """`marks` are the positions of all quotes and newlines; line i's are marks[first[i]:last[i] + 1],
+    of which the last is its newline. A line that is not `tame` is left to the plain decoder."""
+
+    data: bytes
+    bytes: Bytes
+    words: NDArray[np.uint64]
+    marks: Ints
+    first: Ints
+    last: Ints
+    tame: Bools
+
+    @property
+    def quotes(self) -> Ints:
+        """How many quotes each line has."""
+        return self.last - self.first
+
+    def line(self, index: int) -> bytes:
+        """A line with its newline."""
+        start = 0 if index == 0 else int(self.marks[self.last[index - 1]]) + 1
+        return self.data[start : int(self.marks[self.last[index]]) + 1]
+
+
+def index_block(data: bytes) -> Block:
+    """Find the lines and quotes of a block; it ends with a newline and holds at least 8 bytes."""
+    raw = np.frombuffer(data, np.uint8)
+    marks = np.flatnonzero((raw == ord('"')) | (raw == ord("\n")))
+    last = np.flatnonzero(raw[marks] == ord("\n"))
+    first = np.empty_like(last)
+    first[0] = 0
+    first[1:] = last[:-1] + 1
+    tame = np.ones(len(last), np.bool_)
+    for wild in _wild(data, raw, len(last)):
+        tame[np.searchsorted(marks[last], wild)] = False
+    words: NDArray[np.uint64] = np.ndarray((len(data) - 7,), "<u8", data, strides=(1,))
+    return Block(data, raw, words, marks, first, last, tame)
+
+
+def _wild(data: bytes, raw: Bytes, lines: int) -> list[Ints]:
+    """Where bytes stand that a reader by position could misread: escapes, exponents, plus signs (Arrow
+    takes them, JSON and the venue do not), anything beyond printable ASCII."""
+    found = [np.flatnonzero(raw == byte) for byte in b"\\+" if bytes((byte,)) in data]
+    if not data.isascii():
+        found.append(np.flatnonzero(raw >= 0x80))
+    if np.count_nonzero(raw < 0x20) != lines:
+        found.append(np.flatnonzero((raw < 0x20) & (raw != ord("\n"))))
+    exponents = np.flatnonzero((raw[:-1] | 0x20) == ord("e"))
+    before, after = raw[exponents - 1], raw[exponents + 1]
+    numeric = ((is_digit(before)) | (before == ord("."))) & (is_digit(after) | (after == ord("-")))
+    return [*found, exponents[numeric]]
+
+
+def is_digit(raw: Bytes) -> Bools:
+    return (raw - ord("0")) < 10  # unsigned: what is below "0" wraps round
+
+
+# --- texts as Arrow arrays --------------------------------------------------------------------------
+
+
+def between(block: Block, starts: Ints, ends: Ints, valid: Bools | None = None) -> pa.Array:
+    """A string array over the block: element 2i is the text from starts[i] to ends[i], the others null.
+
+    The bounds ascend, and no text may overlap the next.
+    """
+    offsets = np.empty((starts.size, 2), np.int32)
+    offsets[:, 0] = starts
+    offsets[:, 1] = ends
+    count = 2 * starts.size - 1
+    if valid is None:
+        bits = np.full(starts.size // 4 + 1, _EVERY_SECOND, np.uint8)
+    else:
+        wanted = np.zeros((starts.size, 2), np.bool_)
+        wanted[:, 0] = valid
+        bits = np.packbits(wanted.reshape(-1), bitorder="little")
+    buffers = [pa.py_buffer(bits), pa.py_buffer(offsets.reshape(-1)), pa.py_buffer(block.data)]
+    return pa.Array.from_buffers(pa.string(), count, buffers)
+
+
+def texts(block: Block, starts: Ints, ends: Ints) -> pa.Array:
+    """The texts themselves as a string column."""
+    if starts.size == 0:
+        return pa.array([], pa.string())
+    return between(block, starts, ends).drop_null()
+
+
+def read_floats(block: Block, starts: Ints, ends: Ints, valid: Bools | None = None) -> Floats:
+    """The texts as float64, exactly rounded; NaN where not `valid`. Raises pa.ArrowInvalid."""
+    cast = pc.cast(between(block, starts, ends, valid), pa.float64())
+    found = np.frombuffer(cast.buffers()[1], np.float64, len(cast))[::2]
+    return np.where(valid, found, np.nan) if valid is not None else found
+
+
+def read_integers(block: Block, starts: Ints, ends: Ints) -> Ints:
+    """The texts as int64. Raises pa.ArrowInvalid."""
+    cast = pc.cast(between(block, starts, ends), pa.int64())
+    return np.frombuffer(cast.buffers()[1], np.int64, len(cast))[::2]
+
+
+def numeric(block: Block, starts: Ints, ends: Ints, characters: bytes) -> Bools:
+    """Which texts are plain numbers of these characters: a sign at most in front, one point at most, a
+    digit at least. Slow: asked for only when a cast has failed."""
+    allowed = np.zeros(256, np.bool_)
+    allowed[list(characters)] = True
+    foreign = _count(~allowed[block.bytes], starts, ends)
+    points = _count(block.bytes == ord("."), starts, ends)
+    signs = _count(block.bytes == ord("-"), starts, ends)
+    signed = (block.bytes[starts] == ord("-")) & (ends > starts)
+    digits = ends - starts - points - signs
+    return (foreign == 0) & (points <= 1) & (signs == signed) & (digits >= 1)
+
+
+def _count(hits: Bools, starts: Ints, ends: Ints) -> Ints:
+    so_far = np.zeros(len(hits) + 1, np.int64)
+    np.cumsum(hits, out=so_far[1:])
+    return so_far[ends] - so_far[starts]
+
+
+def significant(block: Block, starts: Ints, ends: Ints, more_than: int) -> int:
+    """How many of the decimals have more than so many significant digits; zeros at either end carry none."""
+    long = np.flatnonzero(ends - starts > more_than)
+    if long.size == 0:
+        return 0
+    starts, ends = starts[long], ends[long]
+    places = starts[:, None] + np.arange(int((ends - starts).max()))
+    inside = places < ends[:, None]
+    found = block.bytes[np.where(inside, places, 0)]
+    weighty = inside & (found > ord("0")) & (found <= ord("9"))
+    leading = weighty.argmax(axis=1)
+    trailing = weighty.shape[1] - 1 - weighty[:, ::-1].argmax(axis=1)
+    point = np.where(inside & (found == ord(".")), 1, 0)
+    columns = np.arange(weighty.shape[1])
+    inner = (columns >= leading[:, None]) & (columns <= trailing[:, None])
+    digits = trailing - leading + 1 - (point * inner).sum(axis=1)
+    return int(np.count_nonzero(weighty.any(axis=1) & (digits > more_than)))

@@ -1,0 +1,57 @@
+"""Numpy arrays as Arrow columns without a copy, and what the rows of every push have in common."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from recorder.lake.block import Floats, Ints
+from recorder.lake.plain import SOURCE
+from recorder.lake.tables import TIME
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What lines (by index in the block) gave: their rows in order, and what was noticed in them."""
+
+    lines: Ints
+    table: pa.Table
+    notices: Counter[str]
+
+
+def over(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """An array over numpy's memory, taken as `kind` of the same width."""
+    return pa.Array.from_buffers(kind, len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def timestamps(us: Ints) -> pa.Array:
+    return over(us, TIME)
+
+
+def doubles(values: Floats) -> pa.Array:
+    return over(values, pa.float64())
+
+
+def optional_doubles(values: Floats | None, rows: int) -> pa.Array:
+    """Doubles with null for NaN; all null where the lines have no such field."""
+    if values is None:
+        return pa.nulls(rows, pa.float64())
+    return pa.array(np.ascontiguousarray(values), pa.float64(), from_pandas=True)
+
+
+def origin(ts_recv: Ints, seq: Ints) -> dict[str, pa.Array]:
+    """The columns that say where a row came from; all rows of a batch came over the WebSocket."""
+    source = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(seq), np.int8)), [SOURCE])
+    return {
+        "ts_recv": timestamps(ts_recv),
+        "source": pc.cast(source, pa.string()),
+        "seq": over(seq, pa.int64()),
+    }
+
+
+def table(schema: pa.Schema, columns: dict[str, pa.Array]) -> pa.Table:
+    return pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)

@@ -1,0 +1,157 @@
+"""Journal blocks into Arrow tables: many lines at once where their layout is known, one by one where not."""
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from recorder.exchange.messages import STREAMS, Reply, Stream, parse
+from recorder.lake.batch import read_batch
+from recorder.lake.block import BLOCK_LIMIT_BYTES, Block, Bools, index_block
+from recorder.lake.columns import Batch
+from recorder.lake.exemplar import Unlearnable
+from recorder.lake.harvest import Decoded, Harvest, Record
+from recorder.lake.layout import Layout, learn
+from recorder.lake.plain import read_line
+
+__all__ = ["Decoded", "Decoder", "Record"]
+
+LAYOUTS_LIMIT: Final = 4
+"""Layouts kept a stream; the one unused for longest makes room."""
+LESSONS_LIMIT: Final = 8
+"""Layouts tried to learn in one block."""
+LOOKED_AT_LIMIT: Final = 512
+"""Unread lines of a block looked through for one to learn from."""
+HOPELESS_LIMIT: Final = 256
+"""Shapes (stream and count of quotes) remembered as not worth another lesson."""
+FAST_FROM_BYTES: Final = 4096
+
+
+class Decoder:
+    """Turns whole journal lines into tables. Both ways of reading give the same result.
+
+    `fast` reads lines whose byte layout was learned from an earlier line all at once; layouts are kept
+    from block to block, and change nothing but the speed. Not for several threads at a time.
+    """
+
+    def __init__(self, *, fast: bool = True) -> None:
+        self._fast = fast
+        self._layouts: dict[Stream, list[Layout]] = {stream: [] for stream in STREAMS}
+        self._hopeless: set[tuple[Stream, int]] = set()
+        self._blocks = 0
+
+    def decode(self, data: bytes, first_seq: int) -> Decoded:
+        """Decode record lines, each ended by a newline; line i has the sequence number first_seq + i.
+
+        Never raises, whatever the lines hold: what cannot be read is in `rejects` with its reason.
+        """
+        harvest = Harvest()
+        batches: dict[Stream, list[Batch]] = {stream: [] for stream in STREAMS}
+        if self._fast and FAST_FROM_BYTES <= len(data) <= BLOCK_LIMIT_BYTES and data.endswith(b"\n"):
+            self._decode_fast(index_block(data), first_seq, batches, harvest)
+        else:
+            for seq, line in enumerate(data.split(b"\n")[:-1], first_seq):
+                read_line(line, seq, harvest)
+        return Decoded(
+            _merged("trade", batches["trade"], harvest),
+            _merged("depth", batches["depth"], harvest),
+            _merged("kline", batches["kline"], harvest),
+            _merged("state", batches["state"], harvest),
+            harvest.reject_table(),
+            harvest.records,
+            harvest.notices,
+            harvest.frames,
+        )
+
+    def _decode_fast(
+        self, block: Block, first_seq: int, batches: dict[Stream, list[Batch]], harvest: Harvest
+    ) -> None:
+        self._blocks += 1
+        unread = block.tame.copy()
+        for stream in STREAMS:
+            for layout in sorted(self._layouts[stream], key=lambda layout: -layout.used):
+                self._apply(block, layout, first_seq, unread, batches[stream])
+        self._learn(block, first_seq, unread, batches)
+        for found in batches.values():
+            for batch in found:
+                harvest.frames += len(batch.lines)
+                harvest.notices.update(batch.notices)
+        for index in np.flatnonzero(unread | ~block.tame).tolist():
+            read_line(block.line(index)[:-1], first_seq + index, harvest)
+
+    def _apply(
+        self, block: Block, layout: Layout, first_seq: int, unread: Bools, batches: list[Batch]
+    ) -> None:
+        """Read what fits the layout of the lines not yet read."""
+        batch = read_batch(block, layout, np.flatnonzero(unread), first_seq)
+        if batch is not None:
+            layout.used = self._blocks
+            unread[batch.lines] = False
+            batches.append(batch)
+
+    def _learn(
+        self, block: Block, first_seq: int, unread: Bools, batches: dict[Stream, list[Batch]]
+    ) -> None:
+        """Learn from lines that no layout fitted, and read the others of their kind."""
+        lessons = 0
+        for index in np.flatnonzero(unread)[:LOOKED_AT_LIMIT].tolist():
+            if lessons >= LESSONS_LIMIT:
+                return
+            line = block.line(index)
+            stream = _stream(line)
+            if not unread[index] or stream is None:
+                continue
+            shape = (stream, int(block.quotes[index]))
+            if shape in self._hopeless:
+                continue
+            lessons += 1
+            layout = learned(line, stream)
+            if layout is None:
+                if len(self._hopeless) < HOPELESS_LIMIT:
+                    self._hopeless.add(shape)
+                continue
+            self._keep(layout)
+            self._apply(block, layout, first_seq, unread, batches[stream])
+
+    def _keep(self, layout: Layout) -> None:
+        kept = self._layouts[layout.stream]
+        if len(kept) >= LAYOUTS_LIMIT:
+            kept.remove(min(kept, key=lambda layout: layout.used))
+        layout.used = self._blocks
+        kept.append(layout)
+
+
+def learned(line: bytes, stream: Stream) -> Layout | None:
+    """The layout of a line, if it has one by which the line itself reads as the plain decoder reads it."""
+    plain = Harvest()
+    read_line(line[:-1], 0, plain)
+    if not plain.rows[stream] or plain.rejects:
+        return None
+    try:
+        message = parse(line[line.index(b',"f":') + 5 : -2])
+        layout = learn(line, stream, () if isinstance(message, Reply) else message.notices)
+    except Unlearnable:
+        return None
+    block = index_block(line)
+    batch = read_batch(block, layout, np.flatnonzero(block.tame), 0)
+    if batch is None or batch.notices != plain.notices or not batch.table.equals(plain.table(stream)):
+        return None
+    return layout
+
+
+def _stream(line: bytes) -> Stream | None:
+    for stream in STREAMS:
+        if b'"update.%b"' % stream.encode() in line[:4096]:
+            return stream
+    return None
+
+
+def _merged(stream: Stream, batches: list[Batch], harvest: Harvest) -> pa.Table:
+    """The rows of all batches and of the plain decoder, in journal order."""
+    tables = [batch.table for batch in batches]
+    if harvest.rows[stream] or not tables:
+        tables.append(harvest.table(stream))
+    if len(tables) == 1:
+        return tables[0]
+    table = pa.concat_tables(tables).combine_chunks()
+    return table.take(np.argsort(table["seq"].to_numpy(), kind="stable"))

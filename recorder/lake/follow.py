@@ -1,0 +1,107 @@
+"""Publishes again and again while a recorder records, or once. This is what the lake's process runs."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, Self
+
+import structlog
+
+from recorder.lake.manifest import FileInfo
+from recorder.lake.merge import MergeStoppedError
+from recorder.lake.publish import LakeError, Publisher
+
+POLL_S: Final = 0.5
+"""How often the journal is read between two publishes: decoding is spread, and nothing waits for long."""
+LOCK_WAIT_S: Final = 60.0
+"""A publisher whose recorder was killed finishes the journal first; the next one waits for it this long."""
+
+log = structlog.get_logger()
+Report = Callable[[dict[str, int]], None]
+
+
+def open_publisher(data_dir: Path, wait_s: float = LOCK_WAIT_S) -> Publisher:
+    """The publisher of a lake, after the one before it has finished. Raises LakeError when it does not."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return Publisher(data_dir)
+        except LakeError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_S)
+
+
+def publish_once(data_dir: Path, report: Report | None = None) -> dict[str, int]:
+    """Turn whatever the journals hold into Parquet, merge what is due; returns rows gained by table."""
+    gained: Counter[str] = Counter()
+    with open_publisher(data_dir) as publisher:
+
+        def tell(rows: dict[str, int]) -> None:
+            gained.update(rows)
+            if report is not None:
+                report(rows)
+
+        _drain(publisher, tell)
+        while (merge := publisher.due_merge()) is not None:
+            publisher.merged(*merge(lambda: False))
+    return dict(gained)
+
+
+def _drain(publisher: Publisher, report: Report) -> None:
+    more = True
+    while more:
+        more = publisher.read()
+        report(publisher.publish())
+
+
+def follow(data_dir: Path, interval_s: float, stop: threading.Event, report: Report) -> None:
+    """Publish every `interval_s` until `stop` is set or the last recorder is gone; then publish the rest."""
+    with open_publisher(data_dir) as publisher, _Merger(publisher) as merger:
+        due = time.monotonic() + interval_s
+        while True:
+            recording = any(source.alive() for source in publisher.sources()) and not stop.is_set()
+            full = publisher.read()
+            if not recording:
+                break
+            if full or time.monotonic() >= due:
+                due = max(due, time.monotonic()) + (0 if full else interval_s)
+                report(publisher.publish())
+                merger.step()
+            if not full:
+                stop.wait(POLL_S)
+        _drain(publisher, report)
+
+
+class _Merger:
+    """Runs one merge at a time beside the publishing, in a thread: Arrow works outside the GIL."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+        self._stopped = threading.Event()
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="merge")
+        self._running: Future[tuple[FileInfo, list[FileInfo]]] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._pool.shutdown(wait=True)
+
+    def step(self) -> None:
+        """Commit a finished merge and begin the next one that is due."""
+        if self._running is not None:
+            if not self._running.done():
+                return
+            finished, self._running = self._running, None
+            try:
+                self._publisher.merged(*finished.result())
+            except MergeStoppedError:
+                return
+        merge = self._publisher.due_merge()
+        if merge is not None:
+            self._running = self._pool.submit(merge, self._stopped.is_set)

@@ -1,0 +1,178 @@
+"""Lines of a known form, all at once: are the constants in place, and what do the slots say.
+
+Whatever is not surely what the plain decoder takes, in the same sense, is a misfit: the lines that still
+fit are tried again without it, and it is left to the plain decoder.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from recorder.exchange.messages import TIME_RANGE_S
+from recorder.lake.block import (
+    Block,
+    Bools,
+    Floats,
+    Ints,
+    is_digit,
+    numeric,
+    read_floats,
+    read_integers,
+    significant,
+    texts,
+)
+from recorder.lake.layout import INTEGERS, Form, Slot
+from recorder.lake.plain import EXACT_DIGITS
+
+BARE_LIMIT_BYTES: Final = 30
+INTEGER_LIMIT_BYTES: Final = 19
+_WORD_OF_SIDE: Final = (
+    (4, int.from_bytes(b"sell", "little"), 0xFFFF_FFFF),
+    (3, int.from_bytes(b"buy", "little"), 0xFF_FFFF),
+)
+_UNITS_A_SECOND: Final = {"open": 1, "milliseconds": 1000, "seconds": 1}
+
+
+class Misfit(Exception):  # noqa: N818 -- no error: the other lines go on, these are read plainly
+    """Some lines do not fit; `fits` tells which of those asked for still may."""
+
+    def __init__(self, fits: Bools) -> None:
+        super().__init__("lines that do not fit")
+        self.fits = fits
+
+
+def require(fits: Bools) -> None:
+    """Raise Misfit unless every line fits."""
+    if not fits.all():
+        raise Misfit(fits)
+
+
+def matches(block: Block, form: Form, columns: Ints) -> Bools:
+    """Which lines (rows of `columns`: one position for each column of the form) have every constant in place."""
+    places = columns[:, form.columns] + form.offsets
+    if len(places) and int(columns[-1, -1]) + form.reach > len(block.words):
+        np.minimum(places, len(block.words) - 1, out=places)
+    return ((block.words[places] & form.masks) == form.values).all(axis=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The named slots of some lines; numbers by name, and where each text stands."""
+
+    block: Block
+    starts: dict[str, Ints]
+    ends: dict[str, Ints]
+    numbers: dict[str, NDArray[Any]]
+    """int64 or float64, NaN where an optional decimal is absent."""
+
+    def text(self, name: str) -> pa.Array:
+        return texts(self.block, self.starts[name], self.ends[name])
+
+    def count_digits(self, names: dict[str, str], notices: Counter[str]) -> None:
+        """Count decimals that a float64 may not give back, under the notices' names."""
+        for slot, name in names.items():
+            if slot in self.starts:
+                count = significant(self.block, self.starts[slot], self.ends[slot], EXACT_DIGITS)
+                if count:
+                    notices[f"more than {EXACT_DIGITS} digits: {name}"] += count
+
+
+def read(block: Block, form: Form, columns: Ints) -> Reading:
+    """Read the slots of lines that match. Raises Misfit."""
+    slots = [
+        slot for slot in form.slots if slot.kind != "hole" and not (slot.kind == "ignored" and slot.quoted)
+    ]
+    starts = np.stack([columns[:, slot.start[0]] + slot.start[1] for slot in slots], axis=1)
+    ends = np.stack([columns[:, slot.end[0]] + slot.end[1] for slot in slots], axis=1)
+    plausible = np.ones(len(columns), np.bool_)
+    for index, slot in enumerate(slots):
+        plausible &= _plausible(block, slot, starts[:, index], ends[:, index])
+    require(plausible)
+    numbers: dict[str, NDArray[Any]] = {}
+    whole = [index for index, slot in enumerate(slots) if slot.kind in INTEGERS]
+    if whole:
+        integers = cast_integers(block, starts[:, whole], ends[:, whole])
+        numbers |= {slots[index].name: integers[:, at] for at, index in enumerate(whole)}
+    real = [index for index, slot in enumerate(slots) if slot.kind not in (*INTEGERS, "name", "side")]
+    if real:
+        valid = _valid(block, [slots[index] for index in real], starts[:, real], ends[:, real])
+        floats = cast_floats(block, starts[:, real], ends[:, real], valid)
+        numbers |= {slots[index].name: floats[:, at] for at, index in enumerate(real)}
+    for slot in slots:
+        if slot.kind in _UNITS_A_SECOND:
+            first, last = (second * _UNITS_A_SECOND[slot.kind] for second in TIME_RANGE_S)
+            require((numbers[slot.name] >= first) & (numbers[slot.name] < last))
+    named = [(index, slot.name) for index, slot in enumerate(slots) if slot.name]
+    return Reading(
+        block,
+        {name: starts[:, index] for index, name in named},
+        {name: ends[:, index] for index, name in named},
+        numbers,
+    )
+
+
+def _plausible(block: Block, slot: Slot, starts: Ints, ends: Ints) -> Bools:
+    """What can be said of a text by its length and its first and last bytes; the cast says the rest."""
+    length = ends - starts
+    if slot.kind == "side":
+        word = block.words[starts]
+        fits = np.zeros(len(starts), np.bool_)
+        for letters, value, mask in _WORD_OF_SIDE:
+            fits |= (length == letters) & ((word & mask) == value)
+        return fits
+    if slot.quoted:
+        return length >= (0 if slot.kind == "optional" else 1)
+    first = block.bytes[starts]
+    leading = (length >= 1) & is_digit(first)
+    if slot.kind in INTEGERS:
+        huge = (length == INTEGER_LIMIT_BYTES) & (first == ord("9"))
+        zero = (first == ord("0")) & (length > 1)
+        return leading & (length <= INTEGER_LIMIT_BYTES) & ~zero & ~huge
+    limit = EXACT_DIGITS if slot.kind in ("decimal", "optional") else BARE_LIMIT_BYTES
+    zero = (first == ord("0")) & (length > 1) & (block.bytes[starts + 1] != ord("."))
+    return leading & (length <= limit) & ~zero & is_digit(block.bytes[ends - 1])
+
+
+def _valid(block: Block, slots: Sequence[Slot], starts: Ints, ends: Ints) -> Bools | None:
+    """Which decimals are there: an optional one may be "", "-" or "--"."""
+    if not any(slot.kind == "optional" and slot.quoted for slot in slots):
+        return None
+    length, dash = ends - starts, ord("-")
+    valid = length > 0
+    short = np.nonzero(valid & (length <= 2))
+    at, two = starts[short], length[short] == 2
+    valid[short] = (block.bytes[at] != dash) | (two & (block.bytes[at + 1] != dash))
+    for index, slot in enumerate(slots):
+        if slot.kind != "optional" or not slot.quoted:
+            valid[:, index] = True
+    return valid
+
+
+def cast_integers(block: Block, starts: Ints, ends: Ints) -> Ints:
+    """The texts (lines by slots) as int64. Raises Misfit."""
+    try:
+        return read_integers(block, starts.reshape(-1), ends.reshape(-1)).reshape(starts.shape)
+    except pa.ArrowInvalid:
+        fits = numeric(block, starts, ends, b"0123456789").all(axis=1)
+        raise Misfit(fits & (not fits.all())) from None
+
+
+def cast_floats(block: Block, starts: Ints, ends: Ints, valid: Bools | None) -> Floats:
+    """The texts (lines by slots) as finite float64, NaN where not `valid`. Raises Misfit."""
+    try:
+        flat = read_floats(
+            block, starts.reshape(-1), ends.reshape(-1), None if valid is None else valid.reshape(-1)
+        )
+    except pa.ArrowInvalid:
+        fits = numeric(block, starts, ends, b"0123456789.-")
+        fits = (fits if valid is None else fits | ~valid).all(axis=1)
+        raise Misfit(fits & (not fits.all())) from None
+    floats = flat.reshape(starts.shape)
+    finite = np.isfinite(floats)
+    require((finite if valid is None else finite | ~valid).all(axis=1))
+    return floats

@@ -1,0 +1,192 @@
+"""Prints rows and reports for a person, and runs the SQL prompt."""
+
+import csv
+import json
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+import duckdb
+from rich.console import Console
+from rich.table import Table
+
+from analytics.lake import Lake
+
+Form = Literal["table", "csv", "json"]
+MAX_TABLE_ROWS: Final = 1_000
+"""A terminal table shows this many rows and says how many more there are; csv and json show all."""
+_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
+
+
+def size(count: float) -> str:
+    """Bytes for a person."""
+    for unit in _UNITS[:-1]:
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} {_UNITS[-1]}"
+
+
+def ago(seconds: float) -> str:
+    """A duration for a person."""
+    for limit, divisor, unit in ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h")):
+        if seconds < limit:
+            return f"{seconds / divisor:.0f} {unit}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console as wide as the terminal; wide enough for whole rows where there is none."""
+    width = None if sys.stdout.isatty() else max(shutil.get_terminal_size((160, 24)).columns, 160)
+    return Console(width=width, stderr=stderr, highlight=False)
+
+
+def show_rows(relation: duckdb.DuckDBPyRelation | None, form: Form) -> None:
+    """Print the rows of a query's result in the wanted form."""
+    if relation is None:
+        return
+    names = relation.columns
+    rows = relation.fetchall()
+    if form == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([[_plain(value) for value in row] for row in rows])
+    elif form == "json":
+        for row in rows:
+            sys.stdout.write(json.dumps(dict(zip(names, map(_json, row), strict=True)), default=str) + "\n")
+    else:
+        console().print(_table(names, rows))
+        if len(rows) > MAX_TABLE_ROWS:
+            sys.stdout.write(
+                f"... and {len(rows) - MAX_TABLE_ROWS:,} more rows: add LIMIT, or --format csv\n"
+            )
+
+
+def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
+    table = Table(header_style="bold")
+    numeric = [any(isinstance(row[index], int | float) for row in rows[:50]) for index in range(len(names))]
+    for name, is_number in zip(names, numeric, strict=True):
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    for row in rows[:MAX_TABLE_ROWS]:
+        table.add_row(*(_cell(value) for value in row))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return str(_plain(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return (
+            value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%fZ") if value.tzinfo else value.isoformat(" ")
+        )
+    return value
+
+
+def _json(value: Any) -> Any:
+    return _plain(value) if isinstance(value, datetime) else value
+
+
+def prompt(lake: Lake, form: Form) -> None:
+    """Read statements until the end of input; each ends with a semicolon."""
+    interactive = sys.stdin.isatty()
+    if interactive:
+        import readline  # noqa: F401, PLC0415  # importing it gives input() its history and line editing
+
+        sys.stdout.write(
+            "DuckDB over the lake. Statements end with ';'. SHOW TABLES; lists the views. Ctrl-D ends.\n"
+        )
+    statement = ""
+    while True:
+        try:
+            line = input(("...> " if statement else "sql> ") if interactive else "")
+        except EOFError:
+            break
+        except KeyboardInterrupt:
+            sys.stdout.write("\n")
+            statement = ""
+            continue
+        if not statement and line.strip().lower() in ("exit", "quit", ".quit", ".exit", "\\q"):
+            break
+        statement = f"{statement}\n{line}" if statement else line
+        if line.rstrip().endswith(";"):
+            _answer(lake, statement, form)
+            statement = ""
+    if statement.strip():
+        _answer(lake, statement, form)
+
+
+def _answer(lake: Lake, statement: str, form: Form) -> None:
+    try:
+        show_rows(lake.sql(statement), form)
+    except duckdb.Error as error:
+        sys.stdout.write(f"SQL: {error}\n")
+
+
+def show_status(report: dict[str, Any]) -> None:
+    """`recorder status` for a person."""
+    out = console()
+    now_ns = report["at_ns"]
+    for each in report["recorders"]:
+        out.print(_recorder_line(each, now_ns))
+    if not report["recorders"]:
+        out.print("No recorder has written here yet.")
+    table = Table("table", "rows", "files", "size", "newest", title="Lake", header_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in report["tables"]:
+        newest = row["newest_us"]
+        age = ago((now_ns / 1000 - newest) / 1e6) + " ago" if newest is not None else "-"
+        table.add_row(row["table"], f"{row['rows']:,}", str(row["files"]), size(row["bytes"]), age)
+    out.print(table)
+    _show_gaps(out, report["gaps"])
+    out.print(f"Disk: {size(report['disk']['free_bytes'])} free of {size(report['disk']['total_bytes'])}")
+
+
+def _recorder_line(each: dict[str, Any], now_ns: int) -> str:
+    said = each["service"] or {}
+    head = f"[bold]{each['recorder']}[/bold]: " + (
+        "[green]recording[/green]" if each["running"] else "[red]not running[/red]"
+    )
+    journal = f"journal {size(each['journal_bytes'])} in {each['journal_segments']} files"
+    if not said:
+        return f"{head}, {journal}"
+    if not each["running"]:
+        return f"{head} since {ago((now_ns - said['at_ns']) / 1e9)}, {journal}"
+    last = said["last_recv_ns"]
+    parts = [
+        head,
+        f"{said['markets']} markets",
+        f"{said['connections_up']} of {said['connections']} connections up",
+        f"last frame {(now_ns - last) / 1e9:.1f} s ago" if last else "no frame yet",
+        f"{said['frames']:,} frames since start",
+        journal,
+    ]
+    if said["dropped_frames"]:
+        parts.append(f"[red]{said['dropped_frames']:,} frames dropped[/red]")
+    if said["trouble"] or said["last_error"]:
+        parts.append(f"[red]{said['trouble'] or said['last_error']}[/red]")
+    return ", ".join(parts)
+
+
+def _show_gaps(out: Console, gaps: dict[str, Any]) -> None:
+    still_open = sum(row["n"] for row in gaps["open"])
+    if not gaps["last_day"]:
+        out.print("Gaps: none in the last 24 h")
+        return
+    table = Table(
+        "reason", "stream", "gaps", "seconds", title="Gaps touching the last 24 h", header_style="bold"
+    )
+    for row in gaps["last_day"]:
+        table.add_row(row["reason"], row["stream"], f"{row['n']:,}", f"{row['seconds']:,.1f}")
+    out.print(table)
+    if still_open:
+        reasons = ", ".join(f"{row['n']} {row['reason']}" for row in gaps["open"])
+        out.print(f"[yellow]Still open: {still_open} ({reasons})[/yellow]")

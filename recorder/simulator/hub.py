@@ -1,0 +1,217 @@
+"""Connections, who is subscribed to what, and the way out: each push is framed once for all."""
+
+import asyncio
+import json
+import socket
+import struct
+import time
+from collections import Counter, deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, TextIO
+
+import structlog
+from aiohttp import web
+
+from recorder.exchange.messages import Topic
+from recorder.simulator.source import Push, Wanted
+
+MAX_BACKLOG_BYTES: Final = 16 * 1024 * 1024
+"""A client that leaves so much unread is cut off, as venues do."""
+KEPT_PUSHES: Final = 10_000
+"""The last pushes, for the fault that sends some again."""
+TEXT: Final = 0x1
+BINARY: Final = 0x2
+RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+"""A lingering time of 0 s makes the close a reset."""
+
+log = structlog.get_logger()
+
+
+def frame_bytes(payload: bytes, opcode: int = TEXT) -> bytes:
+    """A whole, unfragmented WebSocket frame as a server writes it."""
+    size = len(payload)
+    first = bytes((0x80 | opcode,))
+    if size < 126:
+        return first + bytes((size,)) + payload
+    if size < 65_536:
+        return first + b"\x7e" + size.to_bytes(2) + payload
+    return first + b"\x7f" + size.to_bytes(8) + payload
+
+
+class SentLog:
+    """An NDJSON file of everything pushed: `{"t": ns, "conn": n, "frame": ...}`; what is no JSON stands under
+    "text" as latin-1, and openings and closings as "event"."""
+
+    def __init__(self, path: Path) -> None:
+        self._file: TextIO = path.open("a", encoding="utf-8")
+
+    def push(self, connection: int, payload: bytes) -> None:
+        """A push that was JSON."""
+        self._file.write(f'{{"t":{time.time_ns()},"conn":{connection},"frame":{payload.decode()}}}\n')
+
+    def garbage(self, connection: int, payload: bytes) -> None:
+        """A text or binary frame that may be anything."""
+        self._line(connection, "text", payload.decode("latin-1"))
+
+    def event(self, connection: int, event: str) -> None:
+        """A connection came or went."""
+        self._line(connection, "event", event)
+
+    def _line(self, connection: int, name: str, value: str) -> None:
+        self._file.write(json.dumps({"t": time.time_ns(), "conn": connection, name: value}) + "\n")
+
+    def flush(self) -> None:
+        """Hand what was written to the operating system."""
+        self._file.flush()
+
+    def close(self) -> None:
+        """The last line is written."""
+        self._file.close()
+
+
+class Connection:
+    """One client. Frames gather in an outbox and leave together."""
+
+    def __init__(self, number: int, ws: web.WebSocketResponse, transport: asyncio.Transport) -> None:
+        self.number = number
+        self.ws = ws
+        self.topics: set[Topic] = set()
+        self.heard_s = time.monotonic()
+        self.open = True
+        self._transport = transport
+        self._outbox: list[bytes] = []
+
+    def send(self, frame: bytes) -> None:
+        """Queue a frame for the next flush."""
+        if self.open:
+            self._outbox.append(frame)
+
+    def flush(self) -> None:
+        """Write what gathered; a client that does not read is cut off."""
+        if not self._outbox:
+            return
+        if self._transport.is_closing():
+            self._outbox.clear()
+            return
+        self._transport.write(b"".join(self._outbox))
+        self._outbox.clear()
+        if self._transport.get_write_buffer_size() > MAX_BACKLOG_BYTES:
+            log.warning("simulator cuts off a slow client", connection=self.number)
+            self.abort()
+
+    def abort(self) -> None:
+        """Reset the connection without a word."""
+        self.open = False
+        sock = self._transport.get_extra_info("socket")
+        if sock is not None and not self._transport.is_closing():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self._transport.abort()
+
+    async def close(self) -> None:
+        """Close politely, as a server that goes away."""
+        self.flush()
+        self.open = False
+        await self.ws.close(code=1001, message=b"going away")
+
+
+class Hub:
+    """All connections and their topics."""
+
+    def __init__(self, record: Path | None) -> None:
+        self.connections: dict[int, Connection] = {}
+        self.wanted = Wanted()
+        self.sent: Counter[tuple[str, str | None]] = Counter()
+        self.recent: deque[Push] = deque(maxlen=KEPT_PUSHES)
+        self._subscribers: dict[Topic, dict[int, Connection]] = {}
+        self._log = SentLog(record) if record is not None else None
+        self._last_number = 0
+
+    def join(self, ws: web.WebSocketResponse, transport: asyncio.Transport) -> Connection:
+        """A new client; numbers begin at 1."""
+        self._last_number += 1
+        connection = Connection(self._last_number, ws, transport)
+        self.connections[connection.number] = connection
+        if self._log is not None:
+            self._log.event(connection.number, "open")
+        return connection
+
+    def leave(self, connection: Connection) -> None:
+        """The client is gone, and its topics with it."""
+        connection.open = False
+        self.connections.pop(connection.number, None)
+        for topic in tuple(connection.topics):
+            self.unsubscribe(connection, topic)
+        if self._log is not None:
+            self._log.event(connection.number, "close")
+
+    def subscribe(self, connection: Connection, topic: Topic) -> None:
+        """Take a topic; one that is already there stays once."""
+        connection.topics.add(topic)
+        self._subscribers.setdefault(topic, {})[connection.number] = connection
+        self._want(topic)
+
+    def unsubscribe(self, connection: Connection, topic: Topic) -> None:
+        """End a topic, if it is there."""
+        connection.topics.discard(topic)
+        there = self._subscribers.get(topic, {})
+        there.pop(connection.number, None)
+        if not there:
+            self._subscribers.pop(topic, None)
+            self._want(topic)
+
+    def _want(self, topic: Topic) -> None:
+        """Keep `wanted` in step with one topic."""
+        wanted, market = self.wanted, topic.market or ""
+        if topic.stream == "state":
+            wanted.state = topic in self._subscribers
+        elif topic.stream == "kline":
+            periods = set(wanted.kline.get(market, ())) - {topic.period or ""}
+            if topic in self._subscribers:
+                periods.add(topic.period or "")
+            wanted.kline[market] = tuple(sorted(periods))
+        else:
+            markets = wanted.trade if topic.stream == "trade" else wanted.depth
+            (markets.add if topic in self._subscribers else markets.discard)(market)
+
+    def publish(self, push: Push) -> None:
+        """Send a push to everyone who is subscribed."""
+        there = self._subscribers.get(push.topic)
+        if not there:
+            return
+        self.recent.append(push)
+        self._deliver(there.values(), push)
+
+    def deliver(self, connection: Connection, push: Push) -> None:
+        """Send a push to one client only."""
+        self._deliver((connection,), push)
+
+    def _deliver(self, connections: Iterable[Connection], push: Push) -> None:
+        frame = frame_bytes(push.payload)
+        key = (push.topic.stream, push.topic.market)
+        for connection in connections:
+            if not connection.open:
+                continue
+            connection.send(frame)
+            self.sent[key] += 1
+            if self._log is not None:
+                self._log.push(connection.number, push.payload)
+
+    def garbage(self, connection: Connection, payload: bytes, opcode: int) -> None:
+        """Send something that is no message."""
+        if connection.open:
+            connection.send(frame_bytes(payload, opcode))
+            if self._log is not None:
+                self._log.garbage(connection.number, payload)
+
+    def flush(self) -> None:
+        """Everything queued leaves."""
+        for connection in tuple(self.connections.values()):
+            connection.flush()
+        if self._log is not None:
+            self._log.flush()
+
+    def close(self) -> None:
+        """The log ends with the exchange."""
+        if self._log is not None:
+            self._log.close()

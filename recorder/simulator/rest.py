@@ -1,0 +1,120 @@
+"""The public REST interface: parameters checked, rates kept, errors as the venue words them."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from aiohttp import web
+
+from recorder.exchange import endpoints
+from recorder.exchange.endpoints import PERIOD_SECONDS, Endpoint
+from recorder.exchange.messages import encode_answer, encode_refusal
+from recorder.simulator.limits import RateLimit
+from recorder.simulator.source import Source
+
+MAX_KLINE_ROWS: Final = 1_000
+"""Rows of one answer; a longer question has its start clamped, and nobody says so."""
+START_TIME_ERROR: Final = 20_017
+END_TIME_ERROR: Final = 20_018
+MERGE_ERROR: Final = 20_022
+MAX_TIME_S: Final = 1 << 40
+
+Query = Mapping[str, str]
+Clock = Callable[[], int]
+"""The exchange's time in ns."""
+
+
+class RefusedError(Exception):
+    """A call that is answered with a code other than 0."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class RestInterface:
+    """The six public calls over one source."""
+
+    def __init__(self, source: Source, clock: Clock, *, limits: bool) -> None:
+        self._source = source
+        self._clock = clock
+        self._limit = RateLimit() if limits else None
+        self._calls: dict[Endpoint, Callable[[Query], Any]] = {
+            endpoints.MARKET_LIST: self._list,
+            endpoints.MARKET_KLINE: self._kline,
+            endpoints.MARKET_DEALS: self._deals,
+            endpoints.MARKET_DEPTH: self._depth,
+            endpoints.MARKET_STATE: self._state,
+            endpoints.MARKET_STATE_ALL: self._states,
+        }
+
+    def routes(self) -> list[web.RouteDef]:
+        """One GET route a call."""
+        return [web.get(endpoint.path, self._respond(endpoint)) for endpoint in self._calls]
+
+    def _respond(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def respond(request: web.Request) -> web.Response:
+            return web.Response(body=self._body(endpoint, request.query), content_type="application/json")
+
+        return respond
+
+    def _body(self, endpoint: Endpoint, query: Query) -> bytes:
+        if self._limit is not None and not self._limit.admit(endpoint, time.monotonic()):
+            return encode_refusal(endpoints.TOO_MANY_REQUESTS[0], "too many requests")
+        try:
+            return encode_answer(self._calls[endpoint](query))
+        except RefusedError as refusal:
+            return encode_refusal(refusal.code, refusal.message)
+
+    def _list(self, query: Query) -> Any:
+        del query
+        return self._source.market_list()
+
+    def _deals(self, query: Query) -> Any:
+        return self._source.deals(self._market(query))
+
+    def _state(self, query: Query) -> Any:
+        return self._source.state(self._market(query))
+
+    def _states(self, query: Query) -> Any:
+        del query
+        return self._source.states()
+
+    def _depth(self, query: Query) -> Any:
+        market = self._market(query)
+        if query.get("merge", "0") != "0":
+            raise RefusedError(MERGE_ERROR, "merge error: this exchange serves whole books, merge 0")
+        book = self._source.depth(market)
+        return {name: value for name, value in book.items() if name != "market"} if book else book
+
+    def _kline(self, query: Query) -> Any:
+        market = self._market(query)
+        period = query.get("type")
+        if period not in PERIOD_SECONDS:
+            raise RefusedError(endpoints.UNKNOWN_PERIOD, "kline type error")
+        now_s = self._clock() // 1_000_000_000
+        end_s = min(_time(query, "end_time", END_TIME_ERROR, now_s), now_s)
+        start_s = max(_time(query, "start_time", START_TIME_ERROR, 0), 0)
+        if start_s > end_s:
+            return []
+        period_s = PERIOD_SECONDS[period]
+        earliest = end_s // period_s * period_s - (MAX_KLINE_ROWS - 1) * period_s
+        return self._source.klines(market, period, max(start_s, earliest), end_s)
+
+    def _market(self, query: Query) -> str:
+        market = query.get("market")
+        if not market:
+            raise RefusedError(endpoints.PARAMETER_ERROR, "parameter error: market is missing")
+        if market not in self._source.names():
+            raise RefusedError(endpoints.UNKNOWN_MARKET, "market error")
+        return market
+
+
+def _time(query: Query, name: str, code: int, default: int) -> int:
+    text = query.get(name)
+    if text is None or text == "":
+        return default
+    if not text.isdecimal() or int(text) > MAX_TIME_S:
+        raise RefusedError(code, f"{name} error: give seconds since the epoch")
+    return int(text)

@@ -1,0 +1,254 @@
+"""The simulated exchange on a loopback port: REST under /open/api/v2/... and the WebSocket at /ws."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+from aiohttp import WSMsgType, web
+
+from recorder.exchange.messages import encode_refusal
+from recorder.simulator.faults import Fault, FaultClock
+from recorder.simulator.hub import Connection, Hub
+from recorder.simulator.living import LivingExchange
+from recorder.simulator.mischief import Mischief, garbage
+from recorder.simulator.replay import Replay
+from recorder.simulator.requests import answer
+from recorder.simulator.rest import RestInterface
+from recorder.simulator.settings import SimulatorSettings
+from recorder.simulator.source import Source
+
+WS_PATH: Final = "/ws"
+PUMP_EVERY_S: Final = 0.01
+MAX_REQUEST_BYTES: Final = 64 * 1024
+CLOSE_WAIT_S: Final = 2.0
+BEGIN_QUIET_S: Final = 1.0
+"""A recording begins when clients have asked nothing more for so long: a client that needs many requests
+to subscribe everything misses nothing either."""
+
+log = structlog.get_logger()
+
+
+class Exchange:
+    """Owns the port, the pump and the source. `record` names a file that logs every push sent."""
+
+    def __init__(self, settings: SimulatorSettings, record: Path | None = None) -> None:
+        self.settings = settings
+        self._started_ns = time.time_ns()
+        self._started_s = time.monotonic()
+        self._skew_ns = 0
+        self._source: Source = (
+            LivingExchange(settings, self._started_ns)
+            if settings.replay is None
+            else Replay(settings.replay, settings.speed, keep_time=settings.keep_time)
+        )
+        self._hub = Hub(record)
+        self._mischief = Mischief()
+        self._script = FaultClock(settings.faults)
+        self._runner: web.AppRunner | None = None
+        self._pump: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._begun = False
+        self._subscribed_s: float | None = None
+        self._port = 0
+
+    @property
+    def rest_url(self) -> str:
+        """The REST base: paths of the protocol follow it."""
+        return f"http://{self.settings.host}:{self._port}"
+
+    @property
+    def ws_url(self) -> str:
+        """The WebSocket."""
+        return f"ws://{self.settings.host}:{self._port}{WS_PATH}"
+
+    @property
+    def sent(self) -> Counter[tuple[str, str | None]]:
+        """Pushes sent by (stream, market), counted once a connection; market is None for state."""
+        return self._hub.sent
+
+    def now_ns(self) -> int:
+        """The exchange's clock: the wall clock of the start carried on by the monotonic one, plus skew."""
+        return self._started_ns + int((time.monotonic() - self._started_s) * 1e9) + self._skew_ns
+
+    def _clock_ns(self) -> int:
+        return self._source.clock_ns(self.now_ns())
+
+    async def start(self) -> None:
+        """Listen and let the markets live. Raises OSError where the port is taken."""
+        app = web.Application(middlewares=[self._gateway])
+        rest = RestInterface(self._source, self._clock_ns, limits=self.settings.limits)
+        app.add_routes([*rest.routes(), web.get(WS_PATH, self._serve_socket)])
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_WAIT_S)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.settings.host, self.settings.port)
+        try:
+            await site.start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        self._port = self._runner.addresses[0][1]
+        self._pump = asyncio.create_task(self._run(), name="simulator pump")
+
+    async def stop(self) -> None:
+        """Close every connection politely and release the port."""
+        if self._pump is not None:
+            self._pump.cancel()
+            await asyncio.gather(self._pump, return_exceptions=True)
+        self._hub.flush()
+        for connection in tuple(self._hub.connections.values()):
+            self._close_soon(connection)
+        if self._closing:
+            _, late = await asyncio.wait(self._closing, timeout=CLOSE_WAIT_S)
+            for task in late:
+                task.cancel()
+            for connection in tuple(self._hub.connections.values()):
+                connection.abort()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        self._hub.close()
+
+    # --- the pump ---
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                self._step()
+            except Exception:
+                log.exception("simulator step failed")
+            await asyncio.sleep(PUMP_EVERY_S)
+
+    def _step(self) -> None:
+        now_s = time.monotonic()
+        for fault in self._script.due(now_s - self._started_s):
+            self._strike(fault, now_s)
+        if not self._begun and self._subscribed_s is not None and now_s - self._subscribed_s > BEGIN_QUIET_S:
+            self._begun = True
+            self._source.begin(self.now_ns())
+        for push in self._mischief.released(now_s):
+            self._hub.publish(push)
+        for push in self._source.advance(self.now_ns(), self._hub.wanted):
+            if self._mischief.passes(push, now_s):
+                self._hub.publish(push)
+        self._hub.flush()
+        for connection in tuple(self._hub.connections.values()):
+            if connection.open and now_s - connection.heard_s > self.settings.idle_close_s:
+                self._close_soon(connection)
+
+    def _strike(self, fault: Fault, now_s: float) -> None:
+        """A fault of the script happens."""
+        log.info("simulated fault", kind=fault.kind)
+        strikes: dict[str, Callable[[Fault], None]] = {
+            "drop": self._drop,
+            "abort": self._abort,
+            "garbage": self._garbage,
+            "duplicates": self._duplicates,
+            "skew": self._skew,
+            "list": self._list,
+            "delist": self._delist,
+        }
+        strike = strikes.get(fault.kind)
+        if strike is not None:
+            strike(fault)
+        else:
+            self._mischief.begin(fault, now_s)
+
+    def _victims(self, fault: Fault) -> list[Connection]:
+        there = [connection for connection in self._hub.connections.values() if connection.open]
+        return there[: fault.connections] if fault.connections else there
+
+    def _drop(self, fault: Fault) -> None:
+        for connection in self._victims(fault):
+            self._close_soon(connection)
+
+    def _abort(self, fault: Fault) -> None:
+        for connection in self._victims(fault):
+            connection.abort()
+
+    def _garbage(self, fault: Fault) -> None:
+        market = next(iter(self._source.names()), "BTCUSDT")
+        for payload, opcode in garbage(fault, market, self.now_ns() // 1_000_000_000):
+            for connection in self._victims(fault):
+                self._hub.garbage(connection, payload, opcode)
+
+    def _duplicates(self, fault: Fault) -> None:
+        recent = [push for push in self._hub.recent if fault.stream in (None, push.topic.stream)]
+        for push in recent[-fault.count :]:
+            self._hub.publish(push)
+
+    def _skew(self, fault: Fault) -> None:
+        self._skew_ns += int(fault.seconds * 1e9)
+
+    def _list(self, fault: Fault) -> None:
+        self._source.list_market(fault.market, self.now_ns())
+
+    def _delist(self, fault: Fault) -> None:
+        self._source.delist_market(fault.market or "")
+
+    def _close_soon(self, connection: Connection) -> None:
+        connection.open = False
+        task = asyncio.create_task(connection.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    # --- the port ---
+
+    @web.middleware
+    async def _gateway(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """What stands before the interface and answers in its place when a fault says so."""
+        now_s = time.monotonic()
+        status = self._mischief.gateway(request.path, now_s)
+        if status is not None:
+            html = f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>"
+            return web.Response(status=status, text=html, content_type="text/html")
+        code = self._mischief.code(request.path, now_s)
+        if code is not None:
+            return web.Response(body=encode_refusal(code, "simulated"), content_type="application/json")
+        return await handler(request)
+
+    async def _serve_socket(self, request: web.Request) -> web.WebSocketResponse:
+        """One client from its handshake to its end."""
+        ws = web.WebSocketResponse(compress=False, max_msg_size=MAX_REQUEST_BYTES, timeout=CLOSE_WAIT_S)
+        await ws.prepare(request)
+        transport = request.transport
+        if transport is None:
+            return ws
+        if self._mischief.refusing(time.monotonic()):
+            await ws.close(code=1013, message=b"try again later")
+            return ws
+        connection = self._hub.join(ws, transport)
+        try:
+            while connection.open:
+                message = await ws.receive()
+                if message.type is not WSMsgType.TEXT:
+                    break
+                connection.heard_s = time.monotonic()
+                self._answer(message.data, connection)
+        finally:
+            self._hub.leave(connection)
+        return ws
+
+    def _answer(self, text: str, connection: Connection) -> None:
+        snapshot = answer(text, connection, self._hub, self._source)
+        if snapshot is not None and not self._mischief.silent(snapshot, time.monotonic()):
+            self._hub.deliver(connection, snapshot)
+        connection.flush()
+        if connection.topics:
+            self._subscribed_s = time.monotonic()
+
+
+async def serve(settings: SimulatorSettings, ready: Callable[[str, str], None] | None = None) -> None:
+    """Run an exchange until cancelled; `ready` is told the REST and the WebSocket URL."""
+    exchange = Exchange(settings)
+    await exchange.start()
+    if ready is not None:
+        ready(exchange.rest_url, exchange.ws_url)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await exchange.stop()

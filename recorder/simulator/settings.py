@@ -1,0 +1,51 @@
+"""What a simulated exchange is started with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from recorder.simulator.faults import Fault
+
+MAX_MARKETS: Final = 1_000
+MAX_LEVELS: Final = 50
+"""The venue's books show at most 50 levels a side."""
+IDLE_CLOSE_S: Final = 30.0
+"""The venue closes a connection it heard no text from for so long; protocol pings are no text."""
+REPLAY_SPEED: Final = (1.0, 50.0)
+MAX_RATE: Final = 100.0
+
+
+@dataclass(frozen=True)
+class SimulatorSettings:
+    """Port 0 takes a free one. `rate` multiplies activity, `speed` the pace of a replay."""
+
+    port: int = 0
+    host: str = "127.0.0.1"
+    markets: int = 20
+    seed: int = 1
+    rate: float = 1.0
+    faults: tuple[Fault, ...] = ()
+    replay: Path | None = None
+    speed: float = 1.0
+    keep_time: bool = False
+    """A replay's event times stay as recorded; otherwise they are moved to now, by whole minutes."""
+    candle_order: Literal["ohlc", "ochl"] = "ohlc"
+    levels: int = 20
+    states: Literal["all", "changed"] = "all"
+    """What the state push of each second holds: every market, or those whose figures moved."""
+    limits: bool = True
+    """Whether REST calls are held to the venue's rates."""
+    idle_close_s: float = IDLE_CLOSE_S
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("port", 0, 65_535),
+            ("markets", 1, MAX_MARKETS),
+            ("levels", 1, MAX_LEVELS),
+            ("rate", 0.01, MAX_RATE),
+            ("speed", *REPLAY_SPEED),
+            ("idle_close_s", 0.05, 86_400),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"simulator setting {name} is {value}: give {low:g} to {high:g}")
