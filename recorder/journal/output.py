@@ -100,6 +100,7 @@ class SegmentOutput:
         self._retired: deque[int] = deque()
         self._new_name = False
         self._rotate = False
+        self._opening = Trouble(tell)
         self._writing = Trouble(tell)
         self._syncing = Trouble(tell)
         self.abandon = threading.Event()
@@ -110,7 +111,7 @@ class SegmentOutput:
 
     @property
     def trouble(self) -> str | None:
-        return self._writing.text or self._syncing.text
+        return self._writing.text or self._syncing.text or self._opening.text
 
     # --- the flusher's side -----------------------------------------------------------------------------
 
@@ -172,8 +173,12 @@ class SegmentOutput:
         try:
             self._open()
         except OSError as error:
-            self._writing.begin(f"no new journal segment in {self._directory}: {error.strerror}; retrying")
+            self._opening.begin(
+                f"no new journal segment can be made in {self._directory}: {error.strerror}; "
+                "the old one is written on and the next is tried at each flush"
+            )
             return
+        self._opening.end("a new journal segment was made")
         self._rotate = False
         self._retired.append(old)
 

@@ -29,7 +29,7 @@ Item: TypeAlias = tuple[int, int | None, Sequence[bytes], int]
 
 CHECK_START: Final = b'{"n":'
 """No other line begins so."""
-MAX_NESTING: Final = 64
+MAX_NESTING: Final = 100
 """DuckDB refuses a line nested deeper than 128, jq 1.6 than 256; the venue's own depth is 5."""
 
 _RESERVED: Final = frozenset(("t", "c", "e"))
@@ -132,8 +132,13 @@ def _sound(frames: Sequence[bytes], joined: bytes) -> bool:
             joined.decode()
     except _UNREADABLE:
         return False
-    large = [f for f in frames if len(f) > MAX_NESTING and f.count(b"[") + f.count(b"{") > MAX_NESTING]
-    return all(_depth(f, b"[", b"]") + _depth(f, b"{", b"}") <= MAX_NESTING for f in large)
+    large = [f for f in frames if len(f) > 2 * MAX_NESTING]
+    return all(_depth(f, b"[", b"]") + _depth(f, b"{", b"}") <= MAX_NESTING for f in large if _rich(f))
+
+
+def _rich(frame: bytes) -> bool:
+    """Whether there are enough brackets to nest too deeply: cheaper than to count how deep they go."""
+    return frame.count(b"[") + frame.count(b"{") > MAX_NESTING
 
 
 def _depth(frame: bytes, opener: bytes, closer: bytes) -> int:

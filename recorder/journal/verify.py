@@ -48,7 +48,7 @@ class SegmentVerifier:
         self._waiting_bytes = 0
         self._waiting_offset = offset
         self._frame_start = 0
-        """Where in what is waiting the newest zstd frame begins: a flush without its check line ends there."""
+        """Where in what is waiting the newest zstd frame begins: a flush without check line ends there."""
         self._good_offset = offset
         self._reason: str | None = None
 
@@ -128,7 +128,7 @@ class SegmentVerifier:
             check = parse_check(text[check_at:end], zlib.crc32(lines))
             if check is None:
                 self._reason = self._reason or "crc mismatch"
-                if start < self._frame_start < check_at:
+                if start < self._frame_start < end:
                     start = self._frame_start
                     continue
             else:

@@ -93,6 +93,8 @@ class JournalWriter:
         self._put = self._items.append
         self._appended_bytes = 0
         self._done_bytes = 0
+        self._limit_bytes = buffer_bytes
+        """What `_appended_bytes` may reach: the flusher moves it on by what it has written."""
         self._frames = 0
         self._frame_bytes = 0
         self._dropped_frames = 0
@@ -131,7 +133,7 @@ class JournalWriter:
         The list is kept, not copied. When the buffer is full the frames are dropped and counted.
         """
         size = APPEND_OVERHEAD_BYTES + FRAME_OVERHEAD_BYTES * len(frames) + sum(map(len, frames))
-        if self._overflow is not None or self._buffered() + size > self._buffer_bytes:
+        if self._overflow is not None or self._appended_bytes + size > self._limit_bytes:
             if self._refused(t_ns, size):
                 self._count_refused(t_ns, frames)
                 return
@@ -243,6 +245,7 @@ class JournalWriter:
                 self._frames += len(frames)
                 self._frame_bytes += sum(map(len, frames))
             self._done_bytes += size
+        self._limit_bytes = self._done_bytes + self._buffer_bytes
 
     def _sync_loop(self) -> None:
         while not self._drained.wait(self._sync_s):
@@ -266,7 +269,8 @@ class JournalWriter:
     def close(self) -> None:
         """Write all that was appended, sync it, release the lock. A second call does nothing.
 
-        Raises JournalError where the disk took it not within CLOSE_WAIT_S, saying what was left.
+        Raises JournalError where the disk does not take it within CLOSE_WAIT_S, saying what was left. The
+        lock is then kept for the process's life if a write is still under way: it may yet land.
         """
         if self._closed:
             return

@@ -83,7 +83,7 @@ def _read_klines(block: Block, layout: Layout, lines: Ints, first_seq: int) -> B
     rows = range(layout.rows)
     prices = np.stack([_by_row(reading, f"price{index}", rows) for index in range(1, 5)])
     order = _column_order(prices)
-    require((order >= 0).reshape(len(lines), layout.rows).all(axis=1))
+    require(np.all((order >= 0).reshape(len(lines), layout.rows), axis=1))
     notices: Counter[str] = Counter()
     for at, name in enumerate(_ORDERS):
         if count := int(np.count_nonzero(order == at)):
@@ -144,7 +144,7 @@ def _text_by_row(reading: Reading, name: str, rows: range) -> pa.Array:
     lines = np.arange(len(reading.numbers["t"]))
     parts = pa.chunked_array([reading.text(each) for each in names]).combine_chunks()
     places = np.stack([lines + len(lines) * at for at in range(len(names))], axis=1).reshape(-1)
-    return parts.take(pa.array(places))
+    return parts.take(over(places, pa.int64()))
 
 
 _Reader: TypeAlias = Callable[[Block, Layout, Ints, int], Batch]

@@ -1,11 +1,11 @@
-"""A block of journal lines as one array of bytes: where its lines and quotes are, and its numbers read at once.
+"""A block of journal lines as one array of bytes: where lines and quotes are, and its numbers read at once.
 
 Texts are never copied to be read: an Arrow string array lies over the block itself, its offsets the
 bounds of the wanted texts, so that every second element is the text between two of them; those are null.
 """
 
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +28,7 @@ class Block:
     of which the last is its newline. A line that is not `tame` is left to the plain decoder."""
 
     data: bytes
-    bytes: Bytes
+    raw: Bytes
     words: NDArray[np.uint64]
     marks: Ints
     first: Ints
@@ -126,12 +126,13 @@ def numeric(block: Block, starts: Ints, ends: Ints, characters: bytes) -> Bools:
     digit at least. Slow: asked for only when a cast has failed."""
     allowed = np.zeros(256, np.bool_)
     allowed[list(characters)] = True
-    foreign = _count(~allowed[block.bytes], starts, ends)
-    points = _count(block.bytes == ord("."), starts, ends)
-    signs = _count(block.bytes == ord("-"), starts, ends)
-    signed = (block.bytes[starts] == ord("-")) & (ends > starts)
+    foreign = _count(~allowed[block.raw], starts, ends)
+    points = _count(block.raw == ord("."), starts, ends)
+    signs = _count(block.raw == ord("-"), starts, ends)
+    signed = (block.raw[starts] == ord("-")) & (ends > starts)
     digits = ends - starts - points - signs
-    return (foreign == 0) & (points <= 1) & (signs == signed) & (digits >= 1)
+    fits: Bools = (foreign == 0) & (points <= 1) & (signs == signed) & (digits >= 1)
+    return fits
 
 
 def _count(hits: Bools, starts: Ints, ends: Ints) -> Ints:
@@ -148,7 +149,7 @@ def significant(block: Block, starts: Ints, ends: Ints, more_than: int) -> int:
     starts, ends = starts[long], ends[long]
     places = starts[:, None] + np.arange(int((ends - starts).max()))
     inside = places < ends[:, None]
-    found = block.bytes[np.where(inside, places, 0)]
+    found = block.raw[np.where(inside, places, 0)]
     weighty = inside & (found > ord("0")) & (found <= ord("9"))
     leading = weighty.argmax(axis=1)
     trailing = weighty.shape[1] - 1 - weighty[:, ::-1].argmax(axis=1)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -51,7 +51,8 @@ class _Sides:
 def fits_books(books: Books, quotes: Ints) -> Bools:
     """Whether lines of so many quotes can hold two lists of at least one level."""
     levels = quotes + 5 - (books.before + books.between + books.after)
-    return (levels >= 8) & (levels % 4 == 0)
+    fits: Bools = (levels >= 8) & (levels % 4 == 0)
+    return fits
 
 
 def read_books(block: Block, layout: Layout, lines: Ints, first_seq: int) -> Batch:

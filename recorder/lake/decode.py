@@ -8,7 +8,7 @@ import pyarrow as pa
 from recorder.exchange.messages import STREAMS, Reply, Stream, parse
 from recorder.lake.batch import read_batch
 from recorder.lake.block import BLOCK_LIMIT_BYTES, Block, Bools, index_block
-from recorder.lake.columns import Batch
+from recorder.lake.columns import Batch, over
 from recorder.lake.exemplar import Unlearnable
 from recorder.lake.harvest import Decoded, Harvest, Record
 from recorder.lake.layout import Layout, learn
@@ -89,9 +89,7 @@ class Decoder:
             unread[batch.lines] = False
             batches.append(batch)
 
-    def _learn(
-        self, block: Block, first_seq: int, unread: Bools, batches: dict[Stream, list[Batch]]
-    ) -> None:
+    def _learn(self, block: Block, first_seq: int, unread: Bools, batches: dict[Stream, list[Batch]]) -> None:
         """Learn from lines that no layout fitted, and read the others of their kind."""
         lessons = 0
         for index in np.flatnonzero(unread)[:LOOKED_AT_LIMIT].tolist():
@@ -154,4 +152,4 @@ def _merged(stream: Stream, batches: list[Batch], harvest: Harvest) -> pa.Table:
     if len(tables) == 1:
         return tables[0]
     table = pa.concat_tables(tables).combine_chunks()
-    return table.take(np.argsort(table["seq"].to_numpy(), kind="stable"))
+    return table.take(over(np.argsort(table["seq"].to_numpy(), kind="stable"), pa.int64()))

@@ -51,7 +51,7 @@ def by_bucket(rows: pa.Table, table: Table, width_us: int) -> Iterator[tuple[int
 def in_order(rows: pa.Table, table: Table) -> pa.Table:
     """Rows in the order of the table's files."""
     keys = [(name, "ascending") for name in table.order]
-    return rows.take(pc.sort_indices(rows, sort_keys=keys, null_placement="at_start"))
+    return rows.take(pc.sort_indices(rows, sort_keys=keys))
 
 
 class ParquetFile:

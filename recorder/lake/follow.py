@@ -29,8 +29,8 @@ def open_publisher(data_dir: Path, wait_s: float = LOCK_WAIT_S) -> Publisher:
     while True:
         try:
             return Publisher(data_dir)
-        except LakeError:
-            if time.monotonic() > deadline:
+        except LakeError as error:
+            if not error.busy or time.monotonic() > deadline:
                 raise
             time.sleep(POLL_S)
 

@@ -1,7 +1,7 @@
 """What a block of the journal gave: rows on their way into Arrow, records, rejects and notices."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -65,11 +65,10 @@ class Harvest:
 
 
 def _table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
-    columns: Iterable[Sequence[Any]] = zip(*rows, strict=True) if rows else [()] * len(schema)
-    return pa.Table.from_arrays(
-        [_column(values, column.type) for values, column in zip(columns, schema, strict=True)],
-        schema=schema,
-    )
+    if not rows:
+        return schema.empty_table()
+    columns = zip(zip(*rows, strict=True), schema, strict=True)
+    return pa.Table.from_arrays([_column(values, column.type) for values, column in columns], schema=schema)
 
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:

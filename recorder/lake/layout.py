@@ -10,6 +10,7 @@ is what the exemplar was, with other values. Nothing about order, spacing or ext
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -40,7 +41,7 @@ class Slot:
     end: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Form:
     """Constants as words of 8 bytes, masked: at `columns[i]` + `offsets[i]` stands `values[i]`."""
 
@@ -90,7 +91,7 @@ class Objects:
     separator: bytes | None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Layout:
     """What was learned from one line. `form` is the whole line's, with holes for books and objects."""
 
@@ -183,6 +184,7 @@ def build(exemplar: Exemplar, anchors: Sequence[int], slots: Sequence[Roled], be
         )
         at = value.end
     words += _words(exemplar.line, anchors, at, end)
+    words += _words(exemplar.line, anchors, at, end, len(anchors) - 1)  # the last need not be a quote
     columns, offsets, masks, values = zip(*words, strict=True)
     return Form(
         np.array(columns, np.intp),
@@ -195,11 +197,17 @@ def build(exemplar: Exemplar, anchors: Sequence[int], slots: Sequence[Roled], be
     )
 
 
-def _words(line: bytes, anchors: Sequence[int], start: int, end: int) -> list[tuple[int, int, int, int]]:
-    """Constant bytes as (column, offset, mask, value), little-endian, the last two overlapping."""
-    column = bisect_left(anchors, start)
-    if column == len(anchors) or anchors[column] >= end:
+def _words(
+    line: bytes, anchors: Sequence[int], start: int, end: int, column: int | None = None
+) -> list[tuple[int, int, int, int]]:
+    """Constant bytes as (column, offset, mask, value), little-endian, the last two overlapping.
+
+    They are placed from `column`, or else from the first that stands in them; there must be one.
+    """
+    first = bisect_left(anchors, start)
+    if first == len(anchors) or anchors[first] >= end:
         raise Unlearnable("two numbers without a quote between them")
+    column = first if column is None else column
     anchor, length = anchors[column], end - start
     if length >= WORD_BYTES:
         places = [*range(start, end - WORD_BYTES, WORD_BYTES), end - WORD_BYTES]
@@ -304,7 +312,7 @@ def _level_strings(exemplar: Exemplar, side: Path) -> list[Value]:
 def _level_gaps(line: bytes, sides: Sequence[Sequence[Value]]) -> tuple[bytes, bytes]:
     gaps: tuple[set[bytes], set[bytes]] = (set(), set())
     for strings in sides:
-        for index, (left, right) in enumerate(zip(strings, strings[1:], strict=False)):
+        for index, (left, right) in enumerate(pairwise(strings)):
             gaps[index % 2].add(line[left.end : right.start])
     if any(len(found) != 1 or len(min(found)) > WORD_BYTES for found in gaps):
         raise Unlearnable("levels are spaced in more than one way")

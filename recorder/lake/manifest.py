@@ -16,7 +16,7 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 MANIFEST: Final = "manifest.sqlite"
 BUSY_TIMEOUT_S: Final = 30.0
@@ -77,6 +77,13 @@ class Manifest:
         self.lake.mkdir(parents=True, exist_ok=True)
         self.work.mkdir(parents=True, exist_ok=True)
         self._database = sqlite3.connect(data_dir / MANIFEST, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        try:
+            self._open()
+        except BaseException:
+            self._database.close()
+            raise
+
+    def _open(self) -> None:
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=FULL")
         self._database.executescript(_SCHEMA)
@@ -84,7 +91,10 @@ class Manifest:
         for left in self.work.iterdir():
             left.unlink()
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._database.close()
 
     def state(self, name: str) -> bytes | None:

@@ -5,11 +5,12 @@ transaction as the files made from it, so what was published is never published 
 read again, whatever happened in between.
 """
 
+import contextlib
 import fcntl
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -42,37 +43,49 @@ DEDUPED: Final = (TRADES, DEPTH)
 
 
 class LakeError(Exception):
-    """The lake cannot be written: what happened, to what, what to do."""
+    """The lake cannot be written: what happened, to what, what to do. `busy`: another publisher is at it."""
+
+    def __init__(self, message: str, *, busy: bool = False) -> None:
+        super().__init__(message)
+        self.busy = busy
+
+
+@contextlib.contextmanager
+def _lock(data_dir: Path) -> Iterator[None]:
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / LOCK_NAME).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            message = f"{data_dir}: another process publishes this lake; let it, or stop it"
+            raise LakeError(message, busy=True) from None
+        yield
 
 
 class Publisher:
     """The one writer of a lake. Use it as a context manager; `read` and `publish` alternate."""
 
     def __init__(self, data_dir: Path) -> None:
+        """Take the lake, complete what a killed publisher left. Raises LakeError where that cannot be."""
         self.data_dir = data_dir
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self._lock = (data_dir / LOCK_NAME).open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            raise LakeError(f"{data_dir}: another process publishes this lake; let it, or stop it") from None
-        self._manifest = Manifest(data_dir)
-        self._refuse_orphans()
-        self._highs = {table.name: self._saved_highs(table) for table in DEDUPED}
-        self._sources: dict[str, Source] = {}
-        self._saved_sources = self._manifest.states("recorder/")
-        self._number = int(self._manifest.state("commits") or b"0")
-        self._notices = Counter(json.loads(self._manifest.state("notices") or b"{}"))
-        self._open_gaps: set[Gap] | None = None
-        self._make_readable()
+        with contextlib.ExitStack() as resources:
+            resources.enter_context(_lock(data_dir))
+            self._manifest = resources.enter_context(Manifest(data_dir))
+            self._refuse_orphans()
+            self._highs = {table.name: self._saved_highs(table) for table in DEDUPED}
+            self._sources: dict[str, Source] = {}
+            self._saved_sources = self._manifest.states("recorder/")
+            self._number = int(self._manifest.state("commits") or b"0")
+            self._notices = Counter(json.loads(self._manifest.state("notices") or b"{}"))
+            self._open_gaps: set[Gap] | None = None
+            self._make_readable()
+            self._resources = resources.pop_all()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._manifest.close()
-        self._lock.close()
+        self._resources.close()
 
     def _refuse_orphans(self) -> None:
         """Rows without a manifest would be published twice: refuse before harm is done."""

@@ -31,6 +31,8 @@ from recorder.lake.plain import EXACT_DIGITS
 
 BARE_LIMIT_BYTES: Final = 30
 INTEGER_LIMIT_BYTES: Final = 19
+MATCH_WORDS: Final = 32_768
+"""Words compared at a time: what is gathered stays in the cache."""
 _WORD_OF_SIDE: Final = (
     (4, int.from_bytes(b"sell", "little"), 0xFFFF_FFFF),
     (3, int.from_bytes(b"buy", "little"), 0xFF_FFFF),
@@ -53,11 +55,18 @@ def require(fits: Bools) -> None:
 
 
 def matches(block: Block, form: Form, columns: Ints) -> Bools:
-    """Which lines (rows of `columns`: one position for each column of the form) have every constant in place."""
-    places = columns[:, form.columns] + form.offsets
-    if len(places) and int(columns[-1, -1]) + form.reach > len(block.words):
-        np.minimum(places, len(block.words) - 1, out=places)
-    return ((block.words[places] & form.masks) == form.values).all(axis=1)
+    """Which lines have every constant in place; `columns` holds a position for each column of the form."""
+    found = np.empty(len(columns), np.bool_)
+    step = MATCH_WORDS // len(form.columns) + 1
+    for at in range(0, len(columns), step):
+        places = columns[at : at + step].take(form.columns, axis=1)
+        places += form.offsets
+        if int(columns[-1, -1]) + form.reach > len(block.words):
+            np.minimum(places, len(block.words) - 1, out=places)
+        words = block.words[places]
+        words &= form.masks
+        np.equal(words, form.values).all(axis=1, out=found[at : at + step])
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +127,7 @@ def read(block: Block, form: Form, columns: Ints) -> Reading:
 
 def _plausible(block: Block, slot: Slot, starts: Ints, ends: Ints) -> Bools:
     """What can be said of a text by its length and its first and last bytes; the cast says the rest."""
+    fits: Bools
     length = ends - starts
     if slot.kind == "side":
         word = block.words[starts]
@@ -126,16 +136,19 @@ def _plausible(block: Block, slot: Slot, starts: Ints, ends: Ints) -> Bools:
             fits |= (length == letters) & ((word & mask) == value)
         return fits
     if slot.quoted:
-        return length >= (0 if slot.kind == "optional" else 1)
-    first = block.bytes[starts]
+        fits = length >= (0 if slot.kind == "optional" else 1)
+        return fits
+    first = block.raw[starts]
     leading = (length >= 1) & is_digit(first)
     if slot.kind in INTEGERS:
         huge = (length == INTEGER_LIMIT_BYTES) & (first == ord("9"))
         zero = (first == ord("0")) & (length > 1)
-        return leading & (length <= INTEGER_LIMIT_BYTES) & ~zero & ~huge
+        fits = leading & (length <= INTEGER_LIMIT_BYTES) & ~zero & ~huge
+        return fits
     limit = EXACT_DIGITS if slot.kind in ("decimal", "optional") else BARE_LIMIT_BYTES
-    zero = (first == ord("0")) & (length > 1) & (block.bytes[starts + 1] != ord("."))
-    return leading & (length <= limit) & ~zero & is_digit(block.bytes[ends - 1])
+    zero = (first == ord("0")) & (length > 1) & (block.raw[starts + 1] != ord("."))
+    fits = leading & (length <= limit) & ~zero & is_digit(block.raw[ends - 1])
+    return fits
 
 
 def _valid(block: Block, slots: Sequence[Slot], starts: Ints, ends: Ints) -> Bools | None:
@@ -146,7 +159,7 @@ def _valid(block: Block, slots: Sequence[Slot], starts: Ints, ends: Ints) -> Boo
     valid = length > 0
     short = np.nonzero(valid & (length <= 2))
     at, two = starts[short], length[short] == 2
-    valid[short] = (block.bytes[at] != dash) | (two & (block.bytes[at + 1] != dash))
+    valid[short] = (block.raw[at] != dash) | (two & (block.raw[at + 1] != dash))
     for index, slot in enumerate(slots):
         if slot.kind != "optional" or not slot.quoted:
             valid[:, index] = True
@@ -158,7 +171,7 @@ def cast_integers(block: Block, starts: Ints, ends: Ints) -> Ints:
     try:
         return read_integers(block, starts.reshape(-1), ends.reshape(-1)).reshape(starts.shape)
     except pa.ArrowInvalid:
-        fits = numeric(block, starts, ends, b"0123456789").all(axis=1)
+        fits = np.all(numeric(block, starts, ends, b"0123456789"), axis=1)
         raise Misfit(fits & (not fits.all())) from None
 
 
@@ -169,10 +182,10 @@ def cast_floats(block: Block, starts: Ints, ends: Ints, valid: Bools | None) -> 
             block, starts.reshape(-1), ends.reshape(-1), None if valid is None else valid.reshape(-1)
         )
     except pa.ArrowInvalid:
-        fits = numeric(block, starts, ends, b"0123456789.-")
-        fits = (fits if valid is None else fits | ~valid).all(axis=1)
+        decimals = numeric(block, starts, ends, b"0123456789.-")
+        fits = np.all(decimals if valid is None else decimals | ~valid, axis=1)
         raise Misfit(fits & (not fits.all())) from None
     floats = flat.reshape(starts.shape)
     finite = np.isfinite(floats)
-    require((finite if valid is None else finite | ~valid).all(axis=1))
+    require(np.all(finite if valid is None else finite | ~valid, axis=1))
     return floats

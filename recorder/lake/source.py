@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +44,7 @@ class Source:
         self._gaps = GapMachine(state.gaps if state else None)
         self._markets: dict[str, bytes] = state.markets if state else {}
         self._decoder = Decoder()
+        self._reading: Iterator[None] | None = None
 
     def save(self) -> bytes:
         position = self._reader.position
@@ -79,16 +80,26 @@ class Source:
         return writer_alive(self.directory)
 
     def read(self, full: Callable[[], bool]) -> None:
-        """Take everything the journal has by now, or until `full` says that the rows must be committed."""
-        alive = self.alive()  # asked first: what a writer wrote before it went is read below
-        for item in self._reader.read():
+        """Take everything the journal has by now, or until `full` says that the rows must be committed.
+
+        Reading that was broken off for a commit is taken up where it stood.
+        """
+        if self._reading is None:
+            alive = self.alive()  # asked first: what a writer wrote before it went is read below
+            self._reading = self._everything(final=not alive)
+        for _ in self._reading:
+            if full():
+                return
+        self._reading = None
+
+    def _everything(self, *, final: bool) -> Iterator[None]:
+        for item in self._reader.read(final=final):
             if isinstance(item, Damage):
                 self._damaged(item)
             else:
                 self._take(item)
-            if full():
-                return
-        if not alive:
+            yield
+        if final:
             self._gaps.crashed()
 
     def _take(self, block: Block) -> None:

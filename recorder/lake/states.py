@@ -1,14 +1,14 @@
 """State pushes of one layout, all at once: an envelope around any number of objects, one a market."""
 
 from collections import Counter
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder.lake.block import Block, Bools, Ints, between
-from recorder.lake.columns import Batch, optional_doubles, origin, over, table
+from recorder.lake.columns import Batch, optional_doubles, origin, over, table, timestamps
 from recorder.lake.layout import Layout, Objects
 from recorder.lake.plain import FUNDING_AHEAD_MINUTES, MINUTE_US, STATE_WIRE, precise
 from recorder.lake.reading import Misfit, Reading, matches, read, require
@@ -20,9 +20,10 @@ _PRECISE_BYTES: Final = 16
 def fits_states(objects: Objects, quotes: Ints) -> Bools:
     """Whether lines of so many quotes can hold a whole number of objects."""
     inside, width = _inside(objects, quotes), objects.form.width - 1
-    if objects.separator is None:
-        return inside == width
-    return (inside >= width) & (inside % width == 0)
+    fits: Bools = inside == width
+    if objects.separator is not None:
+        fits |= (inside > width) & (inside % width == 0)
+    return fits
 
 
 def _inside(objects: Objects, quotes: Ints) -> Ints:
@@ -70,7 +71,7 @@ def _object_columns(block: Block, objects: Objects, lines: Ints, counts: Ints) -
     at = np.arange(int(counts.sum()))
     begin = np.cumsum(counts) - counts
     start = np.repeat(block.first[lines] + objects.before - 1 - width * begin, counts) + width * at
-    marks = block.marks[start[:, None] + np.arange(width + 1)]
+    marks: Ints = block.marks[start[:, None] + np.arange(width + 1)]
     marks[:, -1] -= len(objects.separator or b"")
     last = begin + counts - 1
     marks[last, -1] = block.marks[start[last] + width] - objects.after_gap - 1
@@ -82,7 +83,7 @@ def _separated(block: Block, objects: Objects, columns: Ints, begin: Ints) -> Bo
     fits = np.ones(len(columns), np.bool_)
     separator = objects.separator or b""
     for offset, byte in enumerate(separator[::-1]):
-        fits &= block.bytes[columns[:, 0] - offset] == byte
+        fits &= block.raw[columns[:, 0] - offset] == byte
     fits[begin] = True
     return fits
 
@@ -113,7 +114,7 @@ def _fill(rows: dict[str, pa.Array], reading: Reading, ts_recv: Ints, notices: C
         notices["state.funding_time is out of range"] += int(np.count_nonzero(~near))
     instant = -(-ts_recv // MINUTE_US) * MINUTE_US + np.where(near, minutes, 0) * MINUTE_US
     rows["funding_minutes"] = over(minutes, pa.int64())
-    rows["ts_funding"] = pa.array(instant, pa.int64(), mask=~near).cast(TIME)
+    rows["ts_funding"] = timestamps(instant, near)
 
 
 def _insurance(reading: Reading, count: int, notices: Counter[str]) -> pa.Array:
@@ -127,6 +128,4 @@ def _insurance(reading: Reading, count: int, notices: Counter[str]) -> pa.Array:
     except pa.ArrowInvalid:
         every = bounds.to_pylist()[::2]
         return pa.array([precise(text, notices) for text in every], PRECISE)
-    wide = np.frombuffer(cast.buffers()[1], f"V{_PRECISE_BYTES}", len(cast))[::2]
-    present = pa.py_buffer(np.packbits(valid, bitorder="little"))
-    return pa.Array.from_buffers(PRECISE, count, [present, pa.py_buffer(np.ascontiguousarray(wide))])
+    return over(np.frombuffer(cast.buffers()[1], f"V{_PRECISE_BYTES}", len(cast))[::2], PRECISE, valid)

@@ -125,16 +125,19 @@ class OrderBook:
             self.asks.put(ask, self._size())
 
     def _refill(self) -> None:
-        """Keep the depth: new levels at the far end, surplus ones forgotten."""
-        gap = self._spec.gap_ticks
+        """Keep the depth close to the touch: what lies too far out is cancelled, what is missing is quoted."""
+        reach = max(2, self._spec.gap_ticks) * self._levels
         for side in (self.asks, self.bids):
-            while len(side.keys) < self._levels:
-                key = side.keys[-1] + self._chance.randint(1, 2 * gap)
-                if key * side.sign < 1:
-                    break  # no price below one tick
+            keys = side.keys
+            furthest = keys[0] + 2 * reach
+            while len(keys) > self._levels or (keys[-1] > furthest and len(keys) > 1):
+                side.drop(len(keys) - 1)
+            while len(keys) < self._levels:
+                key = keys[0] + self._chance.randint(1, reach)
+                index = bisect_left(keys, key)
+                if index < len(keys) and keys[index] == key:
+                    key = keys[-1] + 1  # taken: one behind the last is always free
                 side.put(key, self._size())
-            while len(side.keys) > self._levels:
-                side.drop(len(side.keys) - 1)
 
     def _size(self) -> int:
         return max(1, int(self._spec.order_lots * self._chance.lognormvariate(0.0, 1.0)))

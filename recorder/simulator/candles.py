@@ -117,7 +117,7 @@ class CandleSeries:
         )
 
     def _forget(self) -> None:
-        if len(self._columns[0]) > KEPT_MINUTES:
+        while len(self._columns[0]) > KEPT_MINUTES:
             for column in self._columns:
                 del column[:HISTORY_MINUTES]
             self._first_minute += HISTORY_MINUTES

@@ -11,7 +11,7 @@ in seconds after the start, `every` repeats; with both, `at` is the first time.
     every = 60
     connections = 1
     [[fault]]
-    kind = "silence"       # pushes of a stream are lost while the connection lives on; no stream: all
+    kind = "silence"       # pushes of a stream are lost while the connection lives on; or "all"
     at = 20
     seconds = 5
     stream = "trade"
@@ -92,6 +92,8 @@ _TAKES: Final[dict[str, tuple[str, ...]]] = {
 """What each kind takes beside kind, at and every."""
 _NEEDS: Final = {"silence": "seconds", "late": "seconds", "skew": "seconds", "http": "seconds",
                  "code": "seconds", "refuse": "seconds", "delist": "market"}  # fmt: skip
+ALL_STREAMS: Final = "all"
+"""The word for no stream in particular, which is the default."""
 MAX_COUNT: Final = 10_000
 MIN_EVERY_S: Final = 0.05
 
@@ -194,7 +196,7 @@ def _fault(where: str, entry: object) -> Fault:
         raise ScriptError(f"{where}: {kind} needs {need}")
     for name, value in entry.items():
         _check(where, name, value)
-    return Fault(**entry)
+    return Fault(**{name: value for name, value in entry.items() if (name, value) != ("stream", ALL_STREAMS)})
 
 
 def _check(where: str, name: str, value: object) -> None:
@@ -209,7 +211,7 @@ def _check(where: str, name: str, value: object) -> None:
             f"a number of seconds, at least {MIN_EVERY_S}",
         ),
         "seconds": (number and _within(value, -86_400, 86_400), "a number of seconds"),
-        "stream": (value in STREAMS, f"one of {', '.join(STREAMS)}"),
+        "stream": (value in (*STREAMS, ALL_STREAMS), f"one of {', '.join(STREAMS)}, {ALL_STREAMS}"),
         "count": (whole and _within(value, 1, MAX_COUNT), f"a whole number from 1 to {MAX_COUNT}"),
         "variant": (value in VARIANTS, f"one of {', '.join(VARIANTS)}"),
         "status": (whole and _within(value, 400, 599), "an HTTP status from 400 to 599"),

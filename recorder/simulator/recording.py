@@ -1,7 +1,8 @@
 """Recordings on disk as (receive ns, frame text): NDJSON of `{"t": ns, "frame": {...}}`, or our journal.
 
-A journal's lines hold the frame under "f"; a directory stands for all its segments, in their order. Files
-that end in .gz or .zst are decompressed; what follows a damaged place in one file is left out, and said.
+A directory is a journal, read by its own verified reader; one of its segments alone is read as any other
+file. A journal's lines hold the frame under "f". Files that end in .gz or .zst are decompressed; what
+follows a damaged place in a file is left out, and said.
 """
 
 import gzip
@@ -14,6 +15,8 @@ from typing import BinaryIO, Final, cast
 import msgspec
 import structlog
 import zstandard
+
+from recorder.journal.reader import Damage, JournalReader
 
 MAX_LINE_BYTES: Final = 64 * 1024 * 1024
 READ_BYTES: Final = 256 * 1024
@@ -36,29 +39,39 @@ class _Line(msgspec.Struct):
 _LINE: Final = msgspec.json.Decoder(_Line)
 
 
-def segments(path: Path) -> list[Path]:
-    """The files of a recording in order. Raises RecordingError where there are none."""
-    if path.is_dir():
-        files = [
-            file for pattern in ("*.jsonl.zst", "*.jsonl.gz", "*.ndjson*") for file in path.rglob(pattern)
-        ]
-        files.sort(key=lambda file: (file.parent, file.name.partition("-")[2], file.name))
-    else:
-        files = [path] if path.is_file() else []
-    if not files:
-        raise RecordingError(
-            f"{path}: no recording: give an NDJSON file (.gz, .zst too) or a journal directory"
-        )
-    return files
-
-
 def read_frames(path: Path) -> Iterator[tuple[int, bytes]]:
     """(receive ns, frame text) of every frame, in order; other lines are left out.
 
-    Raises RecordingError where a file's first line is no line of a recording.
+    Raises RecordingError where there is no recording, or a file's first line is none of one.
     """
-    for file in segments(path):
-        yield from _file_frames(file)
+    if path.is_dir():
+        return _journal_frames(_journal(path))
+    if path.is_file():
+        return _file_frames(path)
+    raise RecordingError(f"{path}: no recording: give an NDJSON file (.gz, .zst too) or a journal directory")
+
+
+def _journal(path: Path) -> Path:
+    """The directory of one recorder's journal: the path itself, or the only one below it."""
+    found = sorted({file.parent for file in path.rglob("*.jsonl.zst")})
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise RecordingError(f"{path}: no journal segments in it: give the directory that holds *.jsonl.zst")
+    raise RecordingError(f"{path}: several journals in it: give one of {', '.join(map(str, found))}")
+
+
+def _journal_frames(directory: Path) -> Iterator[tuple[int, bytes]]:
+    for piece in JournalReader(directory).read():
+        if isinstance(piece, Damage):
+            log.warning(
+                "journal damaged, replay goes on behind it", segment=piece.segment, reason=piece.reason
+            )
+            continue
+        for line in piece.data.splitlines():
+            record = _LINE.decode(line)
+            if frame := bytes(record.f):
+                yield record.t, frame
 
 
 def _file_frames(file: Path) -> Iterator[tuple[int, bytes]]:

@@ -15,14 +15,15 @@ from recorder.simulator.faults import Fault, FaultClock
 from recorder.simulator.hub import Connection, Hub
 from recorder.simulator.living import LivingExchange
 from recorder.simulator.mischief import Mischief, garbage
+from recorder.simulator.public_rest import RestInterface
 from recorder.simulator.replay import Replay
 from recorder.simulator.requests import answer
-from recorder.simulator.rest import RestInterface
 from recorder.simulator.settings import SimulatorSettings
 from recorder.simulator.source import Source
 
 WS_PATH: Final = "/ws"
 PUMP_EVERY_S: Final = 0.01
+MAX_CONNECTIONS: Final = 1_000
 MAX_REQUEST_BYTES: Final = 64 * 1024
 CLOSE_WAIT_S: Final = 2.0
 BEGIN_QUIET_S: Final = 1.0
@@ -218,7 +219,8 @@ class Exchange:
         transport = request.transport
         if transport is None:
             return ws
-        if self._mischief.refusing(time.monotonic()):
+        full = len(self._hub.connections) >= MAX_CONNECTIONS
+        if full or self._mischief.refusing(time.monotonic()):
             await ws.close(code=1013, message=b"try again later")
             return ws
         connection = self._hub.join(ws, transport)

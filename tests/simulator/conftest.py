@@ -32,7 +32,7 @@ class Client:
     async def next(self):
         """The next frame that is JSON text; others are kept as they are."""
         message = await asyncio.wait_for(self.ws.recv(), DEADLINE_S)
-        with suppress(ValueError):
+        with suppress(ValueError, RecursionError):
             message = json.loads(message)
         self.seen.append(message)
         return message
@@ -59,6 +59,13 @@ class Client:
                 return response.status, await response.json()
             return response.status, await response.text()
 
+    async def answered(self, condition, path, **query):
+        """Ask again and again, within the venue's rates, until the answer meets the condition."""
+        end = time.monotonic() + DEADLINE_S
+        while not condition(answer := await self.get(path, **query)):
+            assert time.monotonic() < end, f"the last answer was {answer}"
+            await asyncio.sleep(0.15)
+
 
 def is_reply(message, method):
     return isinstance(message, dict) and message.get("method") == method
@@ -77,7 +84,7 @@ async def connected(record=None, **settings):
     try:
         async with (
             aiohttp.ClientSession() as session,
-            websockets.connect(exchange.ws_url, max_size=2**24, compression=None) as ws,
+            websockets.connect(exchange.ws_url, max_size=2**24, max_queue=None, compression=None) as ws,
         ):
             yield Client(exchange, ws, session)
     finally:

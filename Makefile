@@ -1,0 +1,54 @@
+# make demo and make test are all a newcomer needs; both make their environment first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test check bench bench-rivals bench-load format lock clean
+
+help:
+	@echo "make demo    record a simulated exchange for half a minute and see the first answers"
+	@echo "make test    run the tests"
+	@echo "make check   lint and types"
+	@echo "make bench   the benchmarks, as one table with their bars"
+
+demo: .venv/ready
+	$(BIN)/recorder demo
+
+test: .venv/ready-dev
+	$(BIN)/python -m pytest
+
+check: .venv/ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/ready-dev
+	$(BIN)/python benchmarks/run.py
+
+bench-rivals: .venv/ready-dev
+	$(BIN)/python benchmarks/rivals.py --install .venv-rivals
+	$(BIN)/python benchmarks/run.py --rivals .venv-rivals
+
+bench-load: .venv/ready-dev
+	$(BIN)/python benchmarks/load.py
+
+format: .venv/ready-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The exact versions and hashes that make installs; uv only writes these files.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q pyproject.toml -o requirements/run.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --extra dev pyproject.toml -c requirements/run.lock -o requirements/dev.lock
+
+.venv/ready: requirements/run.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv/ready-dev: .venv/ready requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-rivals .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,89 @@
+"""The lake opened with SQL."""
+
+import duckdb
+import pytest
+from journals import Recorder, book, state, trade
+
+from analytics import LakeNotFoundError, open_lake
+from analytics.views import question_views
+from recorder.lake.follow import publish_once
+from recorder.lake.tables import TABLES
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    recorder = Recorder(tmp_path)
+    recorder.session(("trade", "AAA"), ("depth", "AAA"), ("state",))
+    recorder.frames(
+        trade("AAA", 1, price="100", amount="2", side="buy"),
+        trade("AAA", 2, price="110", amount="1", side="sell"),
+        book("AAA", 1_723_161_255_000, bid="99.9", ask="100.1"),
+        book("AAA", 1_723_161_256_000, bid="99.8", ask="100.2"),
+        state("AAA"),
+    ).stop()
+    publish_once(tmp_path)
+    return tmp_path
+
+
+def rows(data_dir, query):
+    return open_lake(data_dir).sql(query).fetchall()
+
+
+def test_every_table_is_a_view(data_dir):
+    names = {row[0] for row in rows(data_dir, "SHOW TABLES")}
+    assert names >= set(TABLES)
+
+
+def test_no_lake_is_said_with_what_makes_one(tmp_path):
+    with pytest.raises(LakeNotFoundError, match="recorder run"):
+        open_lake(tmp_path)
+
+
+def test_a_mistake_in_the_query_is_duckdbs_error(data_dir):
+    with pytest.raises(duckdb.Error, match="nothing_like_it"):
+        open_lake(data_dir).sql("SELECT * FROM nothing_like_it")
+
+
+def test_a_statement_without_a_result_is_none(data_dir):
+    assert open_lake(data_dir).sql("SET threads = 1") is None
+
+
+def test_an_open_lake_sees_what_is_published_later(data_dir):
+    lake = open_lake(data_dir)
+    assert lake.sql("SELECT count(*) FROM trades").fetchall() == [(2,)]
+    recorder = Recorder(data_dir)
+    recorder.session(("trade", "AAA")).frames(trade("AAA", 3)).stop()
+    publish_once(data_dir)
+    assert lake.sql("SELECT count(*) FROM trades").fetchall() == [(3,)]
+
+
+def test_times_are_utc(data_dir):
+    assert rows(data_dir, "SELECT current_setting('TimeZone')") == [("UTC",)]
+
+
+class TestQuestions:
+    def test_each_file_is_one_statement_with_question_grain_units_and_source(self):
+        views = question_views()
+        assert views
+        for view in views:
+            head = [line for line in view.splitlines() if line.startswith("--")]
+            assert [
+                word
+                for word in ("Question", "Grain", "Units", "Source")
+                if f"-- {word}:" not in "\n".join(head)
+            ] == []
+            assert view.count(";") == 1
+
+    def test_volume_by_market(self, data_dir):
+        query = "SELECT trades, volume, buy_share, vwap, low, high FROM volume_by_market"
+        assert rows(data_dir, query) == [(2, 3.0, 2 / 3, 310 / 3, 100.0, 110.0)]
+
+    def test_spread_by_market(self, data_dir):
+        query = "SELECT snapshots, spread_mean, spread_min, spread_max, relative_spread_bps_mean FROM spread_by_market"
+        [row] = rows(data_dir, query)
+        assert row[0] == 2
+        assert row[1:] == pytest.approx((0.3, 0.2, 0.4, 30.0))
+
+    def test_funding_by_market(self, data_dir):
+        query = "SELECT funding_rate_last, funding_rate_next, funding_rate_predict, funding_minutes FROM funding_by_market"
+        assert rows(data_dir, query) == [(0.0001, 0.0002, -0.0003, 5)]
