@@ -27,18 +27,18 @@ class Lake:
         self._files: list[FileInfo] | None = None
         self._connection = duckdb.connect()
         self._connection.execute("SET TimeZone = 'UTC'")
-        self._refresh()
+        self.sql("")  # a lake that cannot be read says so here
         for view in question_views():
             self._connection.execute(view)
 
     def sql(self, query: str) -> duckdb.DuckDBPyRelation | None:
-        """Run one statement; a relation (`.pl()`, `.df()`, `.arrow()`), None for one without a result.
+        """Run statements; the last one's rows as a relation (`.pl()`, `.df()`, `.arrow()`), None for no text.
 
         Raises duckdb.Error for a mistake in the query.
         """
         for attempt in range(ATTEMPTS):
-            self._refresh()
             try:
+                self._refresh()
                 relation = self._connection.sql(query)
                 return relation.materialize() if relation is not None else None
             except duckdb.IOException:
@@ -49,17 +49,10 @@ class Lake:
 
     def files(self) -> list[FileInfo]:
         """The files of the lake as last committed."""
-        self._refresh()
-        assert self._files is not None
-        return self._files
+        return _listed(self._data_dir)
 
     def _refresh(self) -> None:
-        files = read_files(self._data_dir)
-        if not files:
-            raise LakeNotFoundError(
-                f"there is no lake in {self._data_dir}: `recorder run` or `recorder demo` makes one, "
-                "--data-dir or RECORDER_DATA_DIR says where it is"
-            )
+        files = _listed(self._data_dir)
         if files == self._files:
             return
         paths: dict[str, list[str]] = {name: [] for name in TABLES}
@@ -68,6 +61,16 @@ class Lake:
         for name, quoted_paths in paths.items():
             self._connection.execute(table_view(name, f"[{', '.join(quoted_paths)}]"))
         self._files = files
+
+
+def _listed(data_dir: Path) -> list[FileInfo]:
+    files = read_files(data_dir)
+    if not files:
+        raise LakeNotFoundError(
+            f"there is no lake in {data_dir}: `recorder run` or `recorder demo` makes one, "
+            "--data-dir or RECORDER_DATA_DIR says where it is"
+        )
+    return files
 
 
 def open_lake(data_dir: str | Path) -> Lake:

@@ -58,6 +58,7 @@ def serve(client: socket.socket, data: memoryview, sizes: list[int]) -> None:
     else:
         blast(client, data, int(number))
     client.sendall(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=False))
+    client.shutdown(socket.SHUT_WR)  # a client that is told to close waits for this
     client.settimeout(END_WAIT_S)
     while client.recv(65_536):  # its requests, then its own close
         pass

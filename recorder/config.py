@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -46,17 +47,36 @@ def _duration(value: object) -> object:
         match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(s|min|m|h|d|w)", value.strip())
         if match is None:
             raise ValueError("is no duration: write a number and s, min, h, d or w, like 12h")
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+        try:
+            return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+        except OverflowError:
+            raise ValueError("is longer than time itself: write something like 12h") from None
     return value
 
 
 def _url(*schemes: str) -> AfterValidator:
     def check(value: str | None) -> str | None:
-        if value is not None and not re.match(rf"(?:{'|'.join(schemes)})://[^/\s]+", value):
-            raise ValueError(f"is no address: it begins with {' or '.join(f'{s}://' for s in schemes)}")
+        if value is None:
+            return None
+        right = f"write {schemes[-1]}://host/path, or {schemes[0]}://host:port/path"
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in schemes and parts.hostname and parts.port != 0
+        except ValueError:  # a port out of range, half an IPv6 address
+            usable = False
+        if not usable or re.search(r"\s", value):
+            raise ValueError(f"is no address: {right}")
+        if parts.username is not None:
+            raise ValueError(f"holds a user name or password, and would be written down: {right}")
         return value
 
     return AfterValidator(check)
+
+
+def _market_names(value: tuple[str, ...]) -> tuple[str, ...]:
+    if "" in value or ("all" in value and len(value) > 1):
+        raise ValueError("is neither all nor a list of market names: write all alone, or BTCUSDT,ETHUSDT")
+    return value
 
 
 def _periods(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -76,13 +96,17 @@ class Settings(BaseSettings):
     """The recorder's own name: the journal directory, so that several may share a data directory."""
     rest_url: Annotated[str | None, _url("http", "https")] = None
     ws_url: Annotated[str | None, _url("ws", "wss")] = None
-    client_id: str | None = None
+    client_id: Annotated[str | None, Field(repr=False)] = None
     """For account snapshots. Nothing reads it yet."""
     client_key: SecretStr | None = None
     """For account snapshots: from the environment or a 0600 file only. Nothing reads it yet."""
-    markets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split), AfterValidator(_not_empty)] = (
-        "all",
-    )
+    markets: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        BeforeValidator(_split),
+        AfterValidator(_not_empty),
+        AfterValidator(_market_names),
+    ] = ("all",)
     streams: Annotated[tuple[Stream, ...], NoDecode, BeforeValidator(_split), AfterValidator(_not_empty)] = (
         STREAMS
     )
@@ -93,7 +117,9 @@ class Settings(BaseSettings):
         AfterValidator(_not_empty),
         AfterValidator(_periods),
     ] = ("1min",)
-    backfill_lookback: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(days=1)
+    backfill_lookback: Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))] = timedelta(
+        days=1
+    )
     """For the candle backfill. Nothing reads it yet."""
     publish_interval: Annotated[float, Field(ge=0.5, le=3_600)] = 60.0
     """Seconds: how often what the journal holds becomes Parquet."""
@@ -135,7 +161,7 @@ def load_settings(config: Path | None, flags: Mapping[str, Any]) -> Settings:
         settings = Configured(**given)
     except ValidationError as error:
         raise ConfigError(_explain(error, path, given)) from None
-    except (tomllib.TOMLDecodeError, OSError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise ConfigError(f"{path}: {error}") from None
     if path is not None:
         _refuse_shared_secret(path)
@@ -164,12 +190,13 @@ def _explain(error: ValidationError, path: Path | None, flags: Mapping[str, Any]
     name = str(first["loc"][0])
     if name in flags:
         source = f"--{name.replace('_', '-')}"
-    elif f"RECORDER_{name.upper()}" in os.environ:
+    elif f"RECORDER_{name.upper()}" in map(str.upper, os.environ):
         source = f"RECORDER_{name.upper()}"
     else:
         source = f"{name} in {path}"
     if first["type"] == "extra_forbidden":
         return f"{source}: there is no such setting; there are {', '.join(Settings.model_fields)}"
     problem = first["msg"].removeprefix("Value error, ")
-    value = "" if name in ("client_id", "client_key") else f" (it is {first['input']!r})"
+    hidden = name in ("client_id", "client_key") or "@" in str(first["input"])  # an address with a password
+    value = "" if hidden else f" (it is {first['input']!r})"
     return f"{source}: {problem}{value}"

@@ -11,9 +11,10 @@ from recorder.journal.writer import JournalWriter
 START_NS = 1_723_161_254_000_000_000
 STATE = {
     "last": "100", "open": "99", "high": "101", "low": "98", "change": "0.0101010101", "period": 86400,
-    "volume": "12.5", "amount": "1250", "funding_time": 5, "position_amount": "7", "funding_rate_last": "0.0001",
-    "funding_rate_next": "0.0002", "funding_rate_predict": "-0.0003", "insurance": "10500.45426906585552617850",
-    "sign_price": "100.1", "index_price": "100.2", "sell_total": "3", "buy_total": "4",
+    "volume": "12.5", "amount": "1250", "funding_time": 5, "position_amount": "7",
+    "funding_rate_last": "0.0001", "funding_rate_next": "0.0002", "funding_rate_predict": "-0.0003",
+    "insurance": "10500.45426906585552617850", "sign_price": "100.1", "index_price": "100.2",
+    "sell_total": "3", "buy_total": "4",
 }  # fmt: skip
 
 

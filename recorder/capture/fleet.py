@@ -72,10 +72,15 @@ class Fleet:
 
     async def stop(self) -> None:
         """Hang up everywhere, politely where the venue answers. What was received is in the journal."""
-        stops = [asyncio.create_task(connection.stop()) for connection in self.connections.values()]
-        if stops:
-            await asyncio.wait(stops, timeout=STOP_TIMEOUT_S)
-        for task in (*stops, *self._tasks.values()):
+        ending = [asyncio.create_task(connection.stop()) for connection in self.connections.values()]
+        for number, task in self._tasks.items():
+            if self.connections[number].stats.up:
+                ending.append(task)  # it ends by itself, when it has read what arrived before the close
+            else:
+                task.cancel()
+        if ending:
+            await asyncio.wait(ending, timeout=STOP_TIMEOUT_S)
+        for task in ending:
             task.cancel()
-        await asyncio.gather(*stops, *self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*ending, *self._tasks.values(), return_exceptions=True)
         self._tasks.clear()

@@ -71,10 +71,12 @@ class RestClient:
     async def _get(self, path: str, params: dict[str, str]) -> tuple[int, bytes, int]:
         assert self._session is not None, "use the client as a context manager"
         async with self._session.get(self._base_url + path, params=params) as response:
-            body = await response.content.read(MAX_FRAME_BYTES)
-            while not response.content.at_eof() and len(body) < MAX_FRAME_BYTES:
-                body += await response.content.read(MAX_FRAME_BYTES - len(body))
-            return response.status, body, time.time_ns()
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > MAX_FRAME_BYTES:
+                    raise aiohttp.ClientPayloadError(f"the answer is larger than {MAX_FRAME_BYTES} bytes")
+            return response.status, bytes(body), time.time_ns()
 
 
 def _checked(endpoint: Endpoint, status: int, body: bytes) -> Answer:

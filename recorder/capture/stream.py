@@ -5,6 +5,7 @@ belongs to, whether it answers a request) happens a moment later, in `_housekeep
 """
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -75,7 +76,7 @@ class StreamConnection:
         self._fresh: list[tuple[int, list[bytes]]] = []
         self._wanted_add: dict[Topic, None] = {}
         self._wanted_drop: dict[Topic, None] = {}
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     @property
     def state(self) -> str:
@@ -109,17 +110,18 @@ class StreamConnection:
     async def run(self) -> None:
         """Connect again and again, each time after a longer wait unless data flowed for a minute."""
         backoff = Backoff()
-        while True:
-            await self._connect_once(backoff)
-            if self._stopping:
-                return
+        await self._connect_once(backoff)
+        while not self._stopping.is_set():
             delay_s = backoff.next_delay_s()
             log.info("reconnecting", connection=self.number, after_s=round(delay_s, 2))
-            await asyncio.sleep(delay_s)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay_s)
+                return
+            await self._connect_once(backoff)
 
     async def stop(self) -> None:
         """Close as the protocol says: what the venue sent before it saw our close still arrives."""
-        self._stopping = True
+        self._stopping.set()
         if self._socket is not None:
             await self._socket.close()
 
@@ -131,6 +133,10 @@ class StreamConnection:
             self._session.lost()
             self._down(f"connect: {_reason(error)}", None)
             return
+        if self._stopping.is_set():  # in the meantime: nothing was asked for
+            self._session.lost()
+            socket.transport.abort()
+            return
         opened_at = time.monotonic()
         reason = "cancelled"
         try:
@@ -140,7 +146,7 @@ class StreamConnection:
             if self.stats.last_recv_ns is not None:
                 backoff.healthy_for(time.monotonic() - opened_at)
             self._session.lost()
-            self._down("stop" if self._stopping else reason, self.stats.last_recv_ns)
+            self._down("stop" if self._stopping.is_set() else reason, self.stats.last_recv_ns)
             self.stats.last_recv_ns = None
             self._socket = None
             socket.transport.abort()
@@ -160,6 +166,7 @@ class StreamConnection:
             close_timeout=CLOSE_TIMEOUT_S,
             ping_interval=KEEPALIVE_S,
             ping_timeout=KEEPALIVE_S,
+            proxy=None,  # as the REST client: one set for browsers must not come between us and the venue
             user_agent_header=None,
         )
 
@@ -171,8 +178,8 @@ class StreamConnection:
         self.stats.last_error = None
         self._journal.append_event("up", {"url": self._url}, self.number)
         log.info("connected", connection=self.number, topics=self.topics)
-        reader = asyncio.ensure_future(self._read_the_rest(socket))
-        keeper = asyncio.ensure_future(self._keep_house())
+        reader = asyncio.ensure_future(self._read(socket))
+        keeper = asyncio.ensure_future(self._keep_house(reader))
         try:
             done, _ = await asyncio.wait((reader, keeper), return_when=asyncio.FIRST_COMPLETED)
             return done.pop().result()
@@ -181,8 +188,8 @@ class StreamConnection:
                 task.cancel()
             await asyncio.gather(reader, keeper, return_exceptions=True)
 
-    async def _read_the_rest(self, socket: ClientConnection) -> str:
-        """Receive what the tap leaves to the library: everything, when there is no tap."""
+    async def _read(self, socket: ClientConnection) -> str:
+        """Wait for the end; where there is no tap, everything arrives here until then."""
         try:
             while True:
                 frame = await socket.recv(decode=False)
@@ -190,7 +197,7 @@ class StreamConnection:
         except ConnectionClosed as closed:
             return _reason(closed)
 
-    async def _keep_house(self) -> str:
+    async def _keep_house(self, reader: asyncio.Future[str]) -> str:
         try:
             output = self._session.opened(time.monotonic())
             while True:
@@ -199,8 +206,8 @@ class StreamConnection:
                     return output.give_up
                 await asyncio.sleep(HOUSEKEEPING_S)
                 output = self._housekeeping(time.monotonic())
-        except ConnectionClosed as closed:
-            return _reason(closed)
+        except ConnectionClosed:
+            return await reader  # which first reads what arrived before the end
         except TimeoutError:
             return f"sending took more than {SEND_TIMEOUT_S:.0f} s"
 
@@ -219,6 +226,8 @@ class StreamConnection:
         output = Output()
         fresh, self._fresh = self._fresh, []
         stats = self.stats
+        if fresh:
+            self._session.alive(now)
         for recv_ns, frames in fresh:
             stats.frames += len(frames)
             stats.last_recv_ns = recv_ns

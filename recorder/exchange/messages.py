@@ -248,7 +248,7 @@ def _object(text: bytes | str) -> dict[str, Any]:
         raise ProtocolError("frame too large")
     try:
         message = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise ProtocolError("not JSON") from None
     if not isinstance(message, dict):
         raise ProtocolError("not a JSON object")
@@ -580,14 +580,16 @@ def parse_answer(body: bytes) -> Answer:
     """Read a REST body. Raises ProtocolError where it is not the venue's envelope (a gateway's HTML)."""
     message = _object(body)
     code = message.get("code")
-    if not isinstance(code, int):
+    if not isinstance(code, int) or isinstance(code, bool):
         raise ProtocolError("answer without a code")
     time = message.get("time")
+    if not isinstance(time, int | float) or not TIME_RANGE_S[0] <= time < TIME_RANGE_S[1]:
+        time = None
     return Answer(
         code,
         str(message.get("msg", "")),
         message.get("data"),
-        float(time) if isinstance(time, int | float) else None,
+        None if time is None else float(time),
     )
 
 
@@ -628,18 +630,20 @@ def parse_market(item: object) -> Market:
         name: _integer(item[name], f"market.{name}") if item.get(name) is not None else None
         for name in ("stock_prec", "money_prec", "amount_prec", "fee_prec")
     }
-    limits = item.get("limits") or []
+    limits, leverages = item.get("limits") or [], item.get("leverages") or []
+    if not isinstance(limits, list) or not isinstance(leverages, list):
+        raise ProtocolError("market.limits or market.leverages is not a list")
     if any(not isinstance(limit, list) or len(limit) < 3 for limit in limits):
         raise ProtocolError("market.limits has a row that is no triple")
     return Market(
         name=_name(item.get("name"), "market.name"),
         type=_integer(item.get("type", 1), "market.type"),
-        stock=str(item.get("stock", "")),
-        money=str(item.get("money", "")),
+        stock=str(item.get("stock") or ""),
+        money=str(item.get("money") or ""),
         tick_size=optional_decimal(item.get("tick_size"), "market.tick_size"),
         amount_min=optional_decimal(item.get("amount_min"), "market.amount_min"),
         available=item.get("available", True) is not False,
-        leverages=tuple(decimal_text(value, "market.leverages") for value in item.get("leverages") or []),
+        leverages=tuple(decimal_text(value, "market.leverages") for value in leverages),
         limits=tuple(
             (
                 decimal_text(a, "market.limits"),

@@ -177,6 +177,9 @@ class Session:
             self._refused.pop(topic, None)
         self._pending = {key: topic for key, topic in self._pending.items() if topic in self.topics}
         self.topics.update(dict.fromkeys(added))
+        carried = {topic.stream for topic in self.topics}
+        # A stream that was not wanted for a while was not silent: when it comes back it begins anew.
+        self._pace = {stream: pace for stream, pace in self._pace.items() if stream in carried}
         if self.state not in (State.SUBSCRIBING, State.LIVE):
             return output
         self._apply(Event.CHANGED)
@@ -208,6 +211,10 @@ class Session:
         request_id = self._take_id()
         self._pings.append(request_id)
         return encode_ping(request_id)
+
+    def alive(self, now: float) -> None:
+        """Something arrived, readable or not: the socket lives."""
+        self._last_heard = now
 
     def saw(self, stream: Stream, now: float, recv_ns: int) -> None:
         """A push of this stream arrived."""
@@ -266,7 +273,7 @@ class Session:
             for topic in again:
                 self._refused.pop(topic, None)
             self._apply(Event.CHANGED)
-            self._ask(again, now, output)
+            self._ask(list(dict.fromkeys(again)), now, output)
         elif now - self._last_ping > PING_EVERY_S:
             output.texts.append(self._ping(now))
         return output

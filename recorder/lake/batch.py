@@ -23,7 +23,7 @@ ATTEMPTS_LIMIT: Final = 8
 
 def read_batch(block: Block, layout: Layout, lines: Ints, first_seq: int) -> Batch | None:
     """Those of the lines that fit the layout, read; None where none does."""
-    if len(block.words) <= layout.form.reach:
+    if len(block.pairs) <= layout.form.reach:
         return None
     lines = _candidates(block, layout, lines)
     for _ in range(ATTEMPTS_LIMIT):
@@ -51,13 +51,14 @@ def _candidates(block: Block, layout: Layout, lines: Ints) -> Ints:
         lines = lines[quotes == form.width - 1]
     column, from_last = layout.probe_column
     mark = block.last[lines] - column if from_last else block.first[lines] + column
-    place = np.clip(block.marks[mark] + form.offsets[layout.probe], 0, len(block.words) - 1)
-    fits: Bools = (block.words[place] & form.masks[layout.probe]) == form.values[layout.probe]
+    place = np.clip(block.marks[mark] + form.offsets[layout.probe], 0, len(block.pairs) - 1)
+    word = block.pairs[place].view(np.uint64).reshape(-1, 2) & form.masks[layout.probe]
+    fits: Bools = (word == form.values[layout.probe]).all(axis=1)
     return lines[fits]
 
 
 def _read_form(block: Block, layout: Layout, lines: Ints) -> Reading:
-    columns = block.marks[block.first[lines][:, None] + np.arange(layout.form.width)]
+    columns = block.columns(block.first[lines], layout.form.width)
     require(matches(block, layout.form, columns))
     return read(block, layout.form, columns)
 

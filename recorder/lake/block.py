@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 Ints: TypeAlias = NDArray[np.int64]
@@ -19,17 +20,22 @@ Bytes: TypeAlias = NDArray[np.uint8]
 
 BLOCK_LIMIT_BYTES: Final = 2**31 - 1
 """Arrow's string offsets are 32 bits."""
+LEADING_LIMIT: Final = 6
+"""Bytes of "-0.000" passed over before a decimal is looked at closely; most that are long end there."""
 _EVERY_SECOND: Final = 0x55
+_LEADING: Final = np.isin(np.arange(256), list(b"-0."))
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """`marks` are the positions of all quotes and newlines; line i's are marks[first[i]:last[i] + 1],
-    of which the last is its newline. A line that is not `tame` is left to the plain decoder."""
+    """`marks` are the positions of all quotes and newlines; line i's are marks[first[i]:last[i] + 1], the
+    last of them its newline. `words` are the 8 bytes from each position on, `pairs` the 16 bytes. A line
+    that is not `tame` is left to the plain decoder."""
 
     data: bytes
     raw: Bytes
     words: NDArray[np.uint64]
+    pairs: NDArray[np.void]
     marks: Ints
     first: Ints
     last: Ints
@@ -40,6 +46,11 @@ class Block:
         """How many quotes each line has."""
         return self.last - self.first
 
+    def columns(self, first: Ints, width: int) -> Ints:
+        """The positions of `width` marks from each of `first` on, a row each."""
+        rows: Ints = sliding_window_view(self.marks, width)[first]
+        return rows
+
     def line(self, index: int) -> bytes:
         """A line with its newline."""
         start = 0 if index == 0 else int(self.marks[self.last[index - 1]]) + 1
@@ -47,7 +58,7 @@ class Block:
 
 
 def index_block(data: bytes) -> Block:
-    """Find the lines and quotes of a block; it ends with a newline and holds at least 8 bytes."""
+    """Find the lines and quotes of a block; it ends with a newline and holds at least 16 bytes."""
     raw = np.frombuffer(data, np.uint8)
     marks = np.flatnonzero((raw == ord('"')) | (raw == ord("\n")))
     last = np.flatnonzero(raw[marks] == ord("\n"))
@@ -58,7 +69,8 @@ def index_block(data: bytes) -> Block:
     for wild in _wild(data, raw, len(last)):
         tame[np.searchsorted(marks[last], wild)] = False
     words: NDArray[np.uint64] = np.ndarray((len(data) - 7,), "<u8", data, strides=(1,))
-    return Block(data, raw, words, marks, first, last, tame)
+    pairs: NDArray[np.void] = np.ndarray((len(data) - 15,), "V16", data, strides=(1,))
+    return Block(data, raw, words, pairs, marks, first, last, tame)
 
 
 def _wild(data: bytes, raw: Bytes, lines: int) -> list[Ints]:
@@ -143,6 +155,13 @@ def _count(hits: Bools, starts: Ints, ends: Ints) -> Ints:
 
 def significant(block: Block, starts: Ints, ends: Ints, more_than: int) -> int:
     """How many of the decimals have more than so many significant digits; zeros at either end carry none."""
+    long = np.flatnonzero(ends - starts > more_than)
+    if long.size == 0:
+        return 0
+    starts, ends = starts[long], ends[long]
+    for _ in range(LEADING_LIMIT):
+        zeros = _LEADING[block.raw[starts]] & (starts < ends)
+        starts = starts + zeros  # what leads stays leading: the first other byte stops the walk
     long = np.flatnonzero(ends - starts > more_than)
     if long.size == 0:
         return 0

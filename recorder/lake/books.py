@@ -12,7 +12,7 @@ from recorder.lake.block import Block, Bools, Floats, Ints, significant
 from recorder.lake.columns import Batch, doubles, optional_doubles, origin, over, table, timestamps
 from recorder.lake.layout import Books, Layout
 from recorder.lake.plain import EXACT_DIGITS
-from recorder.lake.reading import Misfit, cast_floats, matches, read, require
+from recorder.lake.reading import DECIMAL_LIMIT_BYTES, Misfit, cast_floats, matches, read, require
 from recorder.lake.tables import DEPTH, LEVELS
 
 _END: Final = b'"]]'
@@ -136,13 +136,14 @@ def _columns(block: Block, books: Books, lines: Ints, sides: _Sides, strings: _S
     first, last = block.first[lines], block.last[lines]
     middle = first + books.before - 1 + 2 * (sides.last - strings.begin) + 1
     parts = [(first, books.before), (middle, books.between), (last - books.after + 1, books.after)]
-    return np.concatenate([block.marks[start[:, None] + np.arange(width)] for start, width in parts], axis=1)
+    return np.concatenate([block.columns(start, width) for start, width in parts], axis=1)
 
 
 def _values(block: Block, strings: _Strings, sides: _Sides) -> Floats:
     """Every string as a number; those between the lists are NaN. Raises Misfit."""
     starts, inside = strings.opens + 1, sides.part != _BETWEEN
-    strings.require(strings.closes > starts)
+    length = strings.closes - starts
+    strings.require((length >= 1) & (length <= DECIMAL_LIMIT_BYTES) | ~inside)
     try:
         return cast_floats(block, starts[:, None], strings.closes[:, None], inside[:, None]).reshape(-1)
     except Misfit as misfit:

@@ -1,5 +1,6 @@
 """Journal blocks into Arrow tables: many lines at once where their layout is known, one by one where not."""
 
+from collections import Counter
 from typing import Final
 
 import numpy as np
@@ -22,9 +23,14 @@ LESSONS_LIMIT: Final = 8
 """Layouts tried to learn in one block."""
 LOOKED_AT_LIMIT: Final = 512
 """Unread lines of a block looked through for one to learn from."""
-HOPELESS_LIMIT: Final = 256
-"""Shapes (stream and count of quotes) remembered as not worth another lesson."""
+FAILURES_LIMIT: Final = 4
+"""So many valid lines of a shape (stream and count of quotes) that taught nothing, and it is let be ..."""
+FORGIVEN_BLOCKS: Final = 64
+"""... until after so many blocks it is given another chance."""
+STRIDE: Final = 7919
+"""Each block is searched from another place, so that no bad line is always the first one tried."""
 FAST_FROM_BYTES: Final = 4096
+"""What is smaller is read plainly before the arrays are set up."""
 
 
 class Decoder:
@@ -37,7 +43,7 @@ class Decoder:
     def __init__(self, *, fast: bool = True) -> None:
         self._fast = fast
         self._layouts: dict[Stream, list[Layout]] = {stream: [] for stream in STREAMS}
-        self._hopeless: set[tuple[Stream, int]] = set()
+        self._failures: Counter[tuple[Stream, int]] = Counter()
         self._blocks = 0
 
     def decode(self, data: bytes, first_seq: int) -> Decoded:
@@ -91,25 +97,29 @@ class Decoder:
 
     def _learn(self, block: Block, first_seq: int, unread: Bools, batches: dict[Stream, list[Batch]]) -> None:
         """Learn from lines that no layout fitted, and read the others of their kind."""
-        lessons = 0
-        for index in np.flatnonzero(unread)[:LOOKED_AT_LIMIT].tolist():
+        lessons, candidates = 0, np.flatnonzero(unread)
+        candidates = np.roll(candidates, self._blocks * STRIDE)[:LOOKED_AT_LIMIT]
+        for index in candidates.tolist():
             if lessons >= LESSONS_LIMIT:
-                return
+                break
             line = block.line(index)
             stream = _stream(line)
             if not unread[index] or stream is None:
                 continue
             shape = (stream, int(block.quotes[index]))
-            if shape in self._hopeless:
+            if self._failures[shape] >= FAILURES_LIMIT:
                 continue
             lessons += 1
-            layout = learned(line, stream)
-            if layout is None:
-                if len(self._hopeless) < HOPELESS_LIMIT:
-                    self._hopeless.add(shape)
+            try:
+                layout = learned(line, stream)
+            except Unlearnable:
+                self._failures[shape] += 1
                 continue
-            self._keep(layout)
-            self._apply(block, layout, first_seq, unread, batches[stream])
+            if layout is not None:
+                self._keep(layout)
+                self._apply(block, layout, first_seq, unread, batches[stream])
+        if self._blocks % FORGIVEN_BLOCKS == 0:
+            self._failures.clear()
 
     def _keep(self, layout: Layout) -> None:
         kept = self._layouts[layout.stream]
@@ -120,20 +130,20 @@ class Decoder:
 
 
 def learned(line: bytes, stream: Stream) -> Layout | None:
-    """The layout of a line, if it has one by which the line itself reads as the plain decoder reads it."""
+    """The layout of a line; None where the line is not one to learn from, being rejected.
+
+    Raises Unlearnable where it is valid but has no layout by which it reads as the plain decoder reads it.
+    """
     plain = Harvest()
     read_line(line[:-1], 0, plain)
     if not plain.rows[stream] or plain.rejects:
         return None
-    try:
-        message = parse(line[line.index(b',"f":') + 5 : -2])
-        layout = learn(line, stream, () if isinstance(message, Reply) else message.notices)
-    except Unlearnable:
-        return None
+    message = parse(line[line.index(b',"f":') + 5 : -2])
+    layout = learn(line, stream, () if isinstance(message, Reply) else message.notices)
     block = index_block(line)
     batch = read_batch(block, layout, np.flatnonzero(block.tame), 0)
     if batch is None or batch.notices != plain.notices or not batch.table.equals(plain.table(stream)):
-        return None
+        raise Unlearnable("does not read as the plain decoder reads it")
     return layout
 
 

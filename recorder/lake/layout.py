@@ -26,7 +26,9 @@ SlotKind: TypeAlias = Literal[
 that may be absent; a `hole` is a region that is checked by itself."""
 INTEGERS: Final = ("integer", "open", "milliseconds")
 
-WORD_BYTES: Final = 8
+WORD_BYTES: Final = 16
+"""Constants are compared in words of this size; numpy sees each as two integers."""
+GAP_LIMIT_BYTES: Final = 8
 RESULT: Final[Path] = ("f", "result")
 
 
@@ -43,7 +45,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Form:
-    """Constants as words of 8 bytes, masked: at `columns[i]` + `offsets[i]` stands `values[i]`."""
+    """Constants as words, masked: at `columns[i]` + `offsets[i]` stands `values[i]`, as two integers."""
 
     columns: NDArray[np.intp]
     offsets: NDArray[np.int64]
@@ -184,13 +186,14 @@ def build(exemplar: Exemplar, anchors: Sequence[int], slots: Sequence[Roled], be
         )
         at = value.end
     words += _words(exemplar.line, anchors, at, end)
-    words += _words(exemplar.line, anchors, at, end, len(anchors) - 1)  # the last need not be a quote
+    if exemplar.line[anchors[-1]] == ord("}"):  # not found by its byte: it must stand where it should
+        words += _words(exemplar.line, anchors, at, end, len(anchors) - 1)
     columns, offsets, masks, values = zip(*words, strict=True)
     return Form(
         np.array(columns, np.intp),
         np.array(offsets, np.int64),
-        np.array(masks, np.uint64),
-        np.array(values, np.uint64),
+        _halves(masks),
+        _halves(values),
         tuple(built),
         len(anchors),
         max(abs(offset) for offset in offsets) + WORD_BYTES,
@@ -211,13 +214,19 @@ def _words(
     anchor, length = anchors[column], end - start
     if length >= WORD_BYTES:
         places = [*range(start, end - WORD_BYTES, WORD_BYTES), end - WORD_BYTES]
-        full = (1 << 64) - 1
+        full = (1 << 8 * WORD_BYTES) - 1
         return [(column, at - anchor, full, _word(line, at)) for at in places]
     mask = (1 << 8 * length) - 1
     if end < WORD_BYTES:
         return [(column, start - anchor, mask, _word(line, start) & mask)]
     mask <<= 8 * (WORD_BYTES - length)
     return [(column, end - WORD_BYTES - anchor, mask, _word(line, end - WORD_BYTES) & mask)]
+
+
+def _halves(words: Iterable[int]) -> NDArray[np.uint64]:
+    return np.frombuffer(b"".join(word.to_bytes(WORD_BYTES, "little") for word in words), "<u8").reshape(
+        -1, 2
+    )
 
 
 def _word(line: bytes, at: int) -> int:
@@ -314,7 +323,7 @@ def _level_gaps(line: bytes, sides: Sequence[Sequence[Value]]) -> tuple[bytes, b
     for strings in sides:
         for index, (left, right) in enumerate(pairwise(strings)):
             gaps[index % 2].add(line[left.end : right.start])
-    if any(len(found) != 1 or len(min(found)) > WORD_BYTES for found in gaps):
+    if any(len(found) != 1 or len(min(found)) > GAP_LIMIT_BYTES for found in gaps):
         raise Unlearnable("levels are spaced in more than one way")
     return gaps[0].pop(), gaps[1].pop()
 

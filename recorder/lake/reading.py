@@ -30,6 +30,8 @@ from recorder.lake.layout import INTEGERS, Form, Slot
 from recorder.lake.plain import EXACT_DIGITS
 
 BARE_LIMIT_BYTES: Final = 30
+DECIMAL_LIMIT_BYTES: Final = 64
+"""Longer numbers are valid, but not worth the room they would take beside the others."""
 INTEGER_LIMIT_BYTES: Final = 19
 MATCH_WORDS: Final = 32_768
 """Words compared at a time: what is gathered stays in the cache."""
@@ -61,11 +63,11 @@ def matches(block: Block, form: Form, columns: Ints) -> Bools:
     for at in range(0, len(columns), step):
         places = columns[at : at + step].take(form.columns, axis=1)
         places += form.offsets
-        if int(columns[-1, -1]) + form.reach > len(block.words):
-            np.minimum(places, len(block.words) - 1, out=places)
-        words = block.words[places]
+        if int(columns[-1, -1]) + form.reach > len(block.pairs):
+            np.minimum(places, len(block.pairs) - 1, out=places)
+        words = block.pairs[places].view(np.uint64).reshape(len(places), -1, 2)
         words &= form.masks
-        np.equal(words, form.values).all(axis=1, out=found[at : at + step])
+        np.equal(words, form.values).all(axis=(1, 2), out=found[at : at + step])
     return found
 
 
@@ -136,7 +138,10 @@ def _plausible(block: Block, slot: Slot, starts: Ints, ends: Ints) -> Bools:
             fits |= (length == letters) & ((word & mask) == value)
         return fits
     if slot.quoted:
-        fits = length >= (0 if slot.kind == "optional" else 1)
+        if slot.kind in ("name", "ignored"):
+            fits = length >= 1
+            return fits
+        fits = (length >= (0 if slot.kind == "optional" else 1)) & (length <= DECIMAL_LIMIT_BYTES)
         return fits
     first = block.raw[starts]
     leading = (length >= 1) & is_digit(first)

@@ -36,7 +36,7 @@ def read_states(block: Block, layout: Layout, lines: Ints, first_seq: int) -> Ba
     assert objects is not None
     first, last = block.first[lines], block.last[lines]
     parts = [(first, objects.before), (last - objects.after + 1, objects.after)]
-    envelope = np.concatenate([block.marks[start[:, None] + np.arange(n)] for start, n in parts], axis=1)
+    envelope = np.concatenate([block.columns(start, n) for start, n in parts], axis=1)
     require(matches(block, layout.form, envelope))
     counts = _inside(objects, block.quotes[lines]) // (objects.form.width - 1)
     begin = np.cumsum(counts) - counts
@@ -71,7 +71,7 @@ def _object_columns(block: Block, objects: Objects, lines: Ints, counts: Ints) -
     at = np.arange(int(counts.sum()))
     begin = np.cumsum(counts) - counts
     start = np.repeat(block.first[lines] + objects.before - 1 - width * begin, counts) + width * at
-    marks: Ints = block.marks[start[:, None] + np.arange(width + 1)]
+    marks: Ints = block.columns(start, width + 1)
     marks[:, -1] -= len(objects.separator or b"")
     last = begin + counts - 1
     marks[last, -1] = block.marks[start[last] + width] - objects.after_gap - 1

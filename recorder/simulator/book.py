@@ -125,7 +125,7 @@ class OrderBook:
             self.asks.put(ask, self._size())
 
     def _refill(self) -> None:
-        """Keep the depth close to the touch: what lies too far out is cancelled, what is missing is quoted."""
+        """Keep the depth close to the touch: what lies too far out goes, what is missing is quoted."""
         reach = max(2, self._spec.gap_ticks) * self._levels
         for side in (self.asks, self.bids):
             keys = side.keys

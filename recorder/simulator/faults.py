@@ -98,7 +98,7 @@ MAX_COUNT: Final = 10_000
 MIN_EVERY_S: Final = 0.05
 
 
-class ScriptError(Exception):
+class ScriptError(ValueError):
     """A fault script that cannot be read: the file, the line and what would be right."""
 
 

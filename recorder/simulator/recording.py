@@ -24,14 +24,15 @@ READ_BYTES: Final = 256 * 1024
 log = structlog.get_logger()
 
 
-class RecordingError(Exception):
+class RecordingError(ValueError):
     """A recording that cannot be replayed: which, and what would do."""
 
 
 class _Line(msgspec.Struct):
-    """One line; the frame stays the text it is."""
+    """One line; the frame stays the text it is. What has an `e` is an event or a REST answer."""
 
     t: int = 0
+    e: str = ""
     frame: msgspec.Raw = msgspec.Raw(b"")
     f: msgspec.Raw = msgspec.Raw(b"")
 
@@ -70,8 +71,8 @@ def _journal_frames(directory: Path) -> Iterator[tuple[int, bytes]]:
             continue
         for line in piece.data.splitlines():
             record = _LINE.decode(line)
-            if frame := bytes(record.f):
-                yield record.t, frame
+            if record.f and not record.e:
+                yield record.t, bytes(record.f)
 
 
 def _file_frames(file: Path) -> Iterator[tuple[int, bytes]]:
@@ -84,7 +85,7 @@ def _file_frames(file: Path) -> Iterator[tuple[int, bytes]]:
                     continue
                 record = _LINE.decode(line)
                 frame = bytes(record.frame) or bytes(record.f)
-                if frame:
+                if frame and not record.e:
                     yield record.t, frame
     except (msgspec.DecodeError, OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         if number <= 1:

@@ -24,7 +24,7 @@ from recorder.exchange.messages import (
 from recorder.simulator.hub import Connection, Hub, frame_bytes
 from recorder.simulator.source import Push, Source
 
-MAX_TOPICS: Final = 1_000
+MAX_TOPICS: Final = 4_000
 """Subscriptions one connection may hold here; the venue's own number is not documented."""
 SIGNATURE_ERROR: Final = 1_010_313
 PRIVATE: Final = ("sign", *(f"{action}.{name}" for action in ("subscribe", "unsubscribe")

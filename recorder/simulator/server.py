@@ -29,6 +29,8 @@ CLOSE_WAIT_S: Final = 2.0
 BEGIN_QUIET_S: Final = 1.0
 """A recording begins when clients have asked nothing more for so long: a client that needs many requests
 to subscribe everything misses nothing either."""
+BEGIN_WITHIN_S: Final = 10.0
+"""But no later than this after the first subscription."""
 
 log = structlog.get_logger()
 
@@ -53,8 +55,10 @@ class Exchange:
         self._pump: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._begun = False
-        self._subscribed_s: float | None = None
+        self._begin_s: float | None = None
+        self._begin_by_s = 0.0
         self._port = 0
+        self.failed_steps = 0
 
     @property
     def rest_url(self) -> str:
@@ -119,14 +123,15 @@ class Exchange:
             try:
                 self._step()
             except Exception:
-                log.exception("simulator step failed")
+                self.failed_steps += 1
+                log.exception("simulator step failed", failed=self.failed_steps)
             await asyncio.sleep(PUMP_EVERY_S)
 
     def _step(self) -> None:
         now_s = time.monotonic()
         for fault in self._script.due(now_s - self._started_s):
             self._strike(fault, now_s)
-        if not self._begun and self._subscribed_s is not None and now_s - self._subscribed_s > BEGIN_QUIET_S:
+        if self._begin_s is not None and now_s >= min(self._begin_s, self._begin_by_s) and not self._begun:
             self._begun = True
             self._source.begin(self.now_ns())
         for push in self._mischief.released(now_s):
@@ -240,8 +245,11 @@ class Exchange:
         if snapshot is not None and not self._mischief.silent(snapshot, time.monotonic()):
             self._hub.deliver(connection, snapshot)
         connection.flush()
-        if connection.topics:
-            self._subscribed_s = time.monotonic()
+        if connection.topics and not self._begun:
+            now_s = time.monotonic()
+            if self._begin_s is None:
+                self._begin_by_s = now_s + BEGIN_WITHIN_S
+            self._begin_s = now_s + BEGIN_QUIET_S
 
 
 async def serve(settings: SimulatorSettings, ready: Callable[[str, str], None] | None = None) -> None:

@@ -44,8 +44,8 @@ def test_a_mistake_in_the_query_is_duckdbs_error(data_dir):
         open_lake(data_dir).sql("SELECT * FROM nothing_like_it")
 
 
-def test_a_statement_without_a_result_is_none(data_dir):
-    assert open_lake(data_dir).sql("SET threads = 1") is None
+def test_a_statement_without_a_result_has_no_rows(data_dir):
+    assert open_lake(data_dir).sql("SET threads = 1").fetchall() == []
 
 
 def test_an_open_lake_sees_what_is_published_later(data_dir):
@@ -67,23 +67,24 @@ class TestQuestions:
         assert views
         for view in views:
             head = [line for line in view.splitlines() if line.startswith("--")]
+            code = [line for line in view.splitlines() if not line.startswith("--")]
             assert [
                 word
                 for word in ("Question", "Grain", "Units", "Source")
                 if f"-- {word}:" not in "\n".join(head)
             ] == []
-            assert view.count(";") == 1
+            assert "\n".join(code).count(";") == 1
 
     def test_volume_by_market(self, data_dir):
         query = "SELECT trades, volume, buy_share, vwap, low, high FROM volume_by_market"
         assert rows(data_dir, query) == [(2, 3.0, 2 / 3, 310 / 3, 100.0, 110.0)]
 
     def test_spread_by_market(self, data_dir):
-        query = "SELECT snapshots, spread_mean, spread_min, spread_max, relative_spread_bps_mean FROM spread_by_market"
-        [row] = rows(data_dir, query)
+        columns = "snapshots, spread_mean, spread_min, spread_max, relative_spread_bps_mean"
+        [row] = rows(data_dir, f"SELECT {columns} FROM spread_by_market")
         assert row[0] == 2
         assert row[1:] == pytest.approx((0.3, 0.2, 0.4, 30.0))
 
     def test_funding_by_market(self, data_dir):
-        query = "SELECT funding_rate_last, funding_rate_next, funding_rate_predict, funding_minutes FROM funding_by_market"
-        assert rows(data_dir, query) == [(0.0001, 0.0002, -0.0003, 5)]
+        columns = "funding_rate_last, funding_rate_next, funding_rate_predict, funding_minutes"
+        assert rows(data_dir, f"SELECT {columns} FROM funding_by_market") == [(0.0001, 0.0002, -0.0003, 5)]

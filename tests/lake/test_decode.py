@@ -61,7 +61,7 @@ def same(one, other):
 
 
 def agreed(data, decoder=None):
-    """The result of both decoders, which must be one; the fast one reads twice: learning, and having learned."""
+    """The result of both decoders, which must be one; the fast one reads twice: learning and learned."""
     plain = Decoder(fast=False).decode(data, 7)
     fast = decoder or Decoder()
     same(fast.decode(data, 7), plain)
@@ -329,6 +329,30 @@ class TestAgreement:
         decoder.decode(journal([ALL[index]] * REPEATS), 0)
         agreed(journal(ALL * REPEATS), decoder)
 
+    def test_frames_that_teach_nothing_do_not_keep_the_usual_ones_from_being_learned(self, monkeypatch):
+        """Rejected frames and odd ones with as many quotes as a usual frame come first, for many blocks."""
+        usual = fixture("trade")[0]
+        odd = usual.replace(b'"amount":"0.922"', b'"price":"0.922"').replace(b'"id":2', b'"amount":2')
+        bad = [changed("trade", price="nan")] * 30 + [odd] * 30
+        decoder = Decoder()
+        for _ in range(4):
+            decoder.decode(journal(bad + [usual] * REPEATS), 0)
+        monkeypatch.setattr("recorder.lake.decode.read_line", pytest.fail)
+        assert decoder.decode(journal([usual] * REPEATS), 0).trades.num_rows == REPEATS
+
+    def test_at_most_four_layouts_a_stream_are_kept(self):
+        decoder = Decoder()
+        for spaces in range(1, 9):
+            frame = fixture("trade")[0].replace(b'"result":', b'"result":' + b" " * spaces)
+            agreed(journal([frame] * REPEATS), decoder)
+        assert len(decoder._layouts["trade"]) == 4
+
+    def test_a_very_long_decimal_costs_no_room_for_the_others(self):
+        long = changed("trade", price="0." + "1" * 1_000_000)
+        usual = changed("trade", price="1.234567890123456")
+        decoded = agreed(journal([usual] * 2000 + [long]))
+        assert decoded.notices["more than 15 digits: trade.price"] == 2001
+
     def test_a_key_that_comes_twice_counts_as_json_says(self):
         frame = fixture("trade")[0]
         twice = frame.replace(b'"price":"1573.89"', b'"price":"1573.89","price":"1574"')
@@ -346,17 +370,18 @@ class TestAgreement:
 
 
 HOSTILE = [
-    b"", b"null", b'""', b'"-"', b'"--"', b"1", b"-1", b"01", b"1.", b".5", b'"+1"', b'"1e5"', b'"1e400"', b"1e400",
-    b'"nan"', b'"Infinity"', b'"0x1F"', b'" 1"', b'"1_0"', b"[]", b"[[]]", b"{}", b"true", b'"\\u0031"', b'"\xc3\xa9"',
-    b"123456789012345678901234567890", b'"0.1234567890123456789"', b'"\xff"', b'"a"', b",", b"]", b"}", b'"', b"\\",
-    b'"x":1,', b" ", b"\t", b"\x00", b"0", b"-0.0", b'"-0"', b"9223372036854775808", b'"' + b"9" * 400 + b'"',
-    b'"buy"', b'"sell"', b'"1."', b'".5"', b'"-.5"', b'"."', b'"-"', b"1e5", b"]]", b'"]]', b"0.10", b'"time":1,',
+    b"", b"null", b'""', b'"-"', b'"--"', b"1", b"-1", b"01", b"1.", b".5", b'"+1"', b'"1e5"', b'"1e400"',
+    b"1e400", b'"nan"', b'"Infinity"', b'"0x1F"', b'" 1"', b'"1_0"', b"[]", b"[[]]", b"{}", b"true",
+    b'"\\u0031"', b'"\xc3\xa9"', b"123456789012345678901234567890", b'"0.1234567890123456789"', b'"\xff"',
+    b'"a"', b",", b"]", b"}", b'"', b"\\", b'"x":1,', b" ", b"\t", b"\x00", b"0", b"-0.0", b'"-0"',
+    b"9223372036854775808", b'"' + b"9" * 400 + b'"', b'"buy"', b'"sell"', b'"1."', b'".5"', b'"-.5"',
+    b'"."', b'"-"', b"1e5", b"]]", b'"]]', b"0.10", b'"time":1,',
 ]  # fmt: skip
 """What a value, a key or a bracket of a frame may be replaced by."""
 
 
 def mutated(frame, chance):
-    """A frame near a valid one: pieces replaced, put in, swapped, doubled; bytes flipped, taken out, cut off."""
+    """A frame near a valid one: pieces replaced, put in, swapped or doubled, bytes flipped or taken out."""
     pieces = [match.span() for match in re.finditer(rb'"[^"]*"|[0-9.]+|null|[\[\]{},:]', frame)]
     one, other = sorted((chance.choice(pieces or [(0, 0)]), chance.choice(pieces or [(0, 0)])))
     (a, b), (c, d) = one, other

@@ -5,6 +5,7 @@ import time
 
 from journals import Recorder, trade
 
+from recorder.lake import publish
 from recorder.lake.follow import follow, open_publisher
 
 
@@ -46,8 +47,6 @@ def test_it_publishes_the_rest_and_ends_when_the_recorder_is_gone(data_dir, lake
 
 
 def test_a_full_buffer_is_published_before_its_time_and_nothing_is_lost(data_dir, lake, monkeypatch):
-    from recorder.lake import publish
-
     monkeypatch.setattr(publish, "BUFFER_BYTES", 50_000)
     recorder = Recorder(data_dir)
     recorder.session(("trade", "AAA"))

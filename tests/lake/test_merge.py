@@ -8,6 +8,7 @@ import pytest
 from journals import Recorder, book, state, trade
 
 from analytics.lake import open_lake
+from recorder.lake import merge as merging
 from recorder.lake import publish as publishing
 from recorder.lake.files import MERGED_COMPRESSION_LEVEL
 from recorder.lake.merge import FAN_IN, WHOLE_HOUR, MergeStoppedError, merge_files
@@ -148,8 +149,6 @@ def test_a_reader_of_the_lake_sees_every_row_once_while_files_are_swapped(data_d
 
 def test_merge_files_needs_no_more_than_one_market_at_a_time(data_dir, lake, recorder, tmp_path, monkeypatch):
     """The rows held at once are those of one market and of one row group, whatever the files hold."""
-    from recorder.lake import merge as merging
-
     with Publisher(data_dir) as publisher:
         fill(data_dir, publisher, recorder, FAN_IN)
         files = [file for file in publisher._manifest.files("trades") if file.rows]

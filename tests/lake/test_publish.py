@@ -1,5 +1,8 @@
 """Journal to lake: whole, once, in order, readable, whatever happens in between."""
 
+import json
+import shutil
+import time
 from decimal import Decimal
 
 import duckdb
@@ -8,7 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from journals import STATE, Recorder, book, candle, state, trade
 
+from analytics.views import write_views
+from recorder.lake import manifest
 from recorder.lake.follow import publish_once
+from recorder.lake.manifest import Manifest
 from recorder.lake.publish import LakeError, Publisher
 from recorder.lake.tables import TABLES
 
@@ -49,7 +55,7 @@ class TestRows:
     def test_a_candle_is_one_row_with_its_last_version_across_publishes(self, data_dir, lake):
         recorder = record(data_dir, candle("AAA", 1_723_161_240, "101"))
         with Publisher(data_dir) as publisher:
-            wait_for(publisher, recorder, lambda: publisher.read(), "klines")
+            wait_for(publisher, "klines")
             publisher.publish()
             recorder.at(1).frames(candle("AAA", 1_723_161_240, "102"), candle("AAA", 1_723_161_300, "103"))
             recorder.stop()
@@ -82,24 +88,23 @@ class TestRows:
         assert rows == [(1, "2024-08-08"), (2, "2024-08-09")]
 
 
+LISTED = {
+    "name": "AAA", "type": 1, "stock": "A", "money": "USDT", "tick_size": "0.01", "stock_prec": 8,
+    "money_prec": 2, "amount_prec": 4, "fee_prec": 5, "amount_min": "0.0001", "available": True,
+    "leverages": ["3", "5"], "limits": [["100.5", "3", "0.15"]], "sort": 1,
+}  # fmt: skip
+
+
 class TestMarkets:
-    LISTED = {
-        "name": "AAA", "type": 1, "stock": "A", "money": "USDT", "tick_size": "0.01", "stock_prec": 8,
-        "money_prec": 2, "amount_prec": 4, "fee_prec": 5, "amount_min": "0.0001", "available": True,
-        "leverages": ["3", "5"], "limits": [["100.5", "3", "0.15"]], "sort": 1,
-    }  # fmt: skip
-
     def answer(self, recorder, *markets):
-        import json
-
         body = json.dumps({"code": 0, "msg": "success", "data": list(markets)}).encode()
         recorder.writer.append_rest("market_list", {}, 200, body, t_ns=recorder.at(30).now_ns)
 
     def test_a_row_is_written_only_when_a_description_is_new_or_changed(self, data_dir, lake):
         recorder = record(data_dir)
-        self.answer(recorder, self.LISTED)
-        self.answer(recorder, self.LISTED)
-        self.answer(recorder, {**self.LISTED, "tick_size": "0.1"})
+        self.answer(recorder, LISTED)
+        self.answer(recorder, LISTED)
+        self.answer(recorder, {**LISTED, "tick_size": "0.1"})
         recorder.stop()
         publish_once(data_dir)
         rows = lake.rows(
@@ -109,8 +114,8 @@ class TestMarkets:
 
     def test_a_market_that_left_the_list_is_no_longer_available(self, data_dir, lake):
         recorder = record(data_dir)
-        self.answer(recorder, self.LISTED, {**self.LISTED, "name": "BBB"})
-        self.answer(recorder, self.LISTED)
+        self.answer(recorder, LISTED, {**LISTED, "name": "BBB"})
+        self.answer(recorder, LISTED)
         recorder.stop()
         publish_once(data_dir)
         assert lake.rows("markets", "available", "WHERE market = 'BBB' ORDER BY ts_recv") == [
@@ -120,7 +125,7 @@ class TestMarkets:
 
 
 class TestOnce:
-    def test_publishing_twice_changes_nothing(self, data_dir, lake):
+    def test_publishing_twice_changes_nothing(self, data_dir):
         record(data_dir, trade("AAA", 1), book("AAA", 1_723_161_255_000), state("AAA")).stop()
         publish_once(data_dir)
         before = {path: path.read_bytes() for path in (data_dir / "lake").rglob("*.parquet")}
@@ -201,14 +206,12 @@ class TestReadable:
         assert pq.ParquetFile(path).schema_arrow.equals(table.schema)
 
 
-def wait_for(publisher, recorder, read, table, deadline_s=5.0):
+def wait_for(publisher, table, deadline_s=5.0):
     """Read until the running writer's rows have arrived."""
-    import time
-
     end = time.monotonic() + deadline_s
     while not any(source.rows[table] for source in publisher.sources()):
         assert time.monotonic() < end, "nothing arrived"
-        read()
+        publisher.read()
 
 
 class TestCrash:
@@ -225,10 +228,6 @@ class TestCrash:
         return {name: sorted(map(str, lake.rows(name, "* EXCLUDE (date)"))) for name in TABLES}
 
     def test_at_every_step_of_a_commit(self, data_dir, lake, monkeypatch, tmp_path_factory):
-        import shutil
-
-        from recorder.lake import manifest
-
         record(data_dir, *self.FRAMES, candle("AAA", 1_723_161_240, "101"), b"garbage").stop()
         clean = tmp_path_factory.mktemp("clean")
         shutil.copytree(data_dir / "journal", clean / "journal")
@@ -270,13 +269,11 @@ class TestCrash:
     def test_moves_that_were_recorded_but_not_made_are_made_at_the_next_opening(
         self, data_dir, lake, monkeypatch
     ):
-        from recorder.lake.manifest import Manifest
-
         record(data_dir, *self.FRAMES).stop()
         with Publisher(data_dir) as publisher:
             publisher.read()
             with monkeypatch.context() as patch:
-                patch.setattr(Manifest, "_make_moves", lambda self: None)
+                patch.setattr(Manifest, "_make_moves", lambda _: None)
                 publisher.publish()
         assert lake.rows("trades") == []
         with Publisher(data_dir):
@@ -285,8 +282,6 @@ class TestCrash:
 
 
 def test_views_file_serves_any_duckdb_client(data_dir):
-    from analytics.views import write_views
-
     record(data_dir, trade("AAA", 1)).stop()
     publish_once(data_dir)
     write_views(data_dir)

@@ -89,6 +89,7 @@ async def connected(record=None, **settings):
             yield Client(exchange, ws, session)
     finally:
         await exchange.stop()
+    assert exchange.failed_steps == 0
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ def journal(directory, frames):
     writer = JournalWriter(directory, "main", "a1", "0.1.0", flush_s=0.01)
     for t, frame in frames:
         writer.append_event("clock", {"step_ns": 1}, t_ns=t)
+        writer.append_rest("market_list", {}, 200, b'{"code":0}')
         writer.append_frames(t, 1, [frame, b"not json"])
     writer.close()
 

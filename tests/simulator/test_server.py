@@ -105,6 +105,21 @@ async def test_a_ping_of_the_venue_keeps_a_connection(simulated):
         assert client.ws.state is websockets.State.OPEN
 
 
+async def test_a_client_that_asks_and_never_reads_is_cut_off_and_others_live_on(simulated, eventually):
+    async with simulated(markets=100) as client:
+        exchange = client.exchange
+        _, writer = await asyncio.open_connection("127.0.0.1", int(exchange.rest_url.rpartition(":")[2]))
+        key = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="
+        writer.write(f"GET /ws HTTP/1.1\r\nHost: x\r\n{key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+        await eventually(lambda: len(exchange._hub.connections) == 2)
+        text = b'{"method":"subscribe.state","params":{}}'
+        request = bytes((0x81, 0x80 | len(text), 0, 0, 0, 0)) + text  # masked with zeros
+        writer.write(request * 800)
+        await eventually(lambda: len(exchange._hub.connections) == 1)
+        assert (await client.ask(method="ping"))["result"] == "success"
+        writer.close()
+
+
 # --- faults ---
 
 
