@@ -103,8 +103,8 @@ async def run_ccxt(messages: list[str], symbols: list[str], sinks: Sinks) -> flo
             at, side = trade["timestamp"] / 1000, trade["side"]
             sinks.trades.add(market, trade["id"], at, received, side, trade["price"], trade["amount"])
         else:
-            book = exchange.orderbooks[market]
-            sinks.book(market, book["timestamp"] / 1000, received, book["bids"], book["asks"])
+            book = exchange.orderbooks[market]  # its snapshots lose the venue's time here
+            sinks.book(market, received, received, book["bids"], book["asks"])
     sinks.trades.write()
     sinks.books.write()
     spent = cpu_s() - before

@@ -29,7 +29,7 @@ from report import InvalidError, Row
 HERE: Final = Path(__file__).parent
 ROOM: Final = HERE.parent / "build" / "rivals"
 """Where their environment is looked for, unless told otherwise."""
-PACKAGES: Final = ("cryptofeed==2.4.1", "ccxt==4.5.90", "pyarrow>=25,<27", "orjson>=3.11")
+PACKAGES: Final = ("cryptofeed==2.4.1", "ccxt==4.5.90", "pyarrow>=25,<27")
 BAR: Final = 15.0
 RUN_TIMEOUT_S: Final = 300.0
 QUOTE: Final = "USDT"

@@ -36,6 +36,8 @@ LIST_EVERY_S: Final = 30
 """A listed market is subscribed within a minute."""
 MISSING_LISTS: Final = 2
 """A market is delisted when it is absent from this many answers in a row: one may be cut short."""
+START_FLUSH_S: Final = 5.0
+"""How long the start waits for its first record to be written: a stalled disk must not stop capture."""
 STATUS_EVERY_S: Final = 1.0
 CLOCK_STEP_S: Final = 0.25
 """A wall clock that moved this much against the monotonic one within a second has been stepped."""
@@ -108,6 +110,7 @@ class Service:
         if settings.receive == "tap" and not self._tapped:
             log.warning("the receive tap does not fit this websockets version: receiving through recv()")
         self._journal.append_event("start", self._start_fields())
+        await self._flushed()
         self._fleet = Fleet(
             settings.ws_url,
             self._journal,
@@ -136,6 +139,12 @@ class Service:
             if scheduler.running:
                 scheduler.shutdown(wait=False)
             await self._shut_down(tasks, reason())
+
+    async def _flushed(self) -> None:
+        """Wait for the kernel to have what was journalled: killed from here on, the gap is known."""
+        appended_ns, ends = time.time_ns(), time.monotonic() + START_FLUSH_S
+        while self._journal.stats.last_flush_ns <= appended_ns and time.monotonic() < ends:
+            await asyncio.sleep(0.01)
 
     async def _until_stopped(self, tasks: list[asyncio.Task[Any]]) -> None:
         """Wait for the stop; a task that fails ends the service with its error."""

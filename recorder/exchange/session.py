@@ -39,10 +39,11 @@ PING_EVERY_S: Final = 10.0
 """The venue closes a connection it heard nothing from for 30 s."""
 DEAD_AFTER_S: Final = 30.0
 """Nothing at all received for this long, pings unanswered: the socket is dead whatever TCP says."""
-SILENT_AFTER_MIN_S: Final = 15.0
+SILENT_AFTER_MIN_S: Final = 20.0
 SILENT_AFTER_MAX_S: Final = 300.0
 SILENT_INTERVALS: Final = 20
-"""A stream is silent after this many of its own mean intervals, within the two bounds above."""
+"""A stream is silent after this many of its own mean intervals, within the two bounds above. Frames within
+one second count as one arrival, for they come in bursts."""
 UNKNOWN_PACE_AFTER_S: Final = 60.0
 """The bound for a stream of which nothing has arrived yet on this connection."""
 RETRY_REFUSED_S: Final = 60.0

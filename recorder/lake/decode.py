@@ -12,7 +12,8 @@ from recorder.lake.block import BLOCK_LIMIT_BYTES, Block, Bools, index_block
 from recorder.lake.columns import Batch, over
 from recorder.lake.exemplar import Unlearnable
 from recorder.lake.harvest import Decoded, Harvest, Record
-from recorder.lake.layout import Layout, learn
+from recorder.lake.layout import Layout
+from recorder.lake.learning import learn
 from recorder.lake.plain import read_line
 
 __all__ = ["Decoded", "Decoder", "Record"]

@@ -51,6 +51,8 @@ class _State(msgspec.Struct):
 
     running: bool = False
     started: int = 0
+    subscribed: bool = False
+    """Whether the session has asked for anything yet."""
     alive: int = 0
     markets_known: bool = False
     markets: set[str] = msgspec.field(default_factory=set)
@@ -124,9 +126,11 @@ class GapMachine:
     # --- records ----------------------------------------------------------------------------------
 
     def _start(self, record: Record) -> None:
-        self.crashed()
         state = self._state
-        state.running, state.started, state.markets_known = True, _us(record), False
+        if not state.running or state.subscribed:  # else: killed before it could note a subscription
+            state.started = _us(record)
+        self.crashed()
+        state.running, state.subscribed, state.markets_known = True, False, False
         state.good.clear()
         state.confirmed.clear()
         state.connection_of.clear()
@@ -153,6 +157,7 @@ class GapMachine:
 
     def _subscribe(self, record: Record) -> None:
         state = self._state
+        state.subscribed = True
         for key in _keys(record):
             same_connection = state.connection_of.get(key) == record.connection
             state.connection_of[key] = record.connection or 0

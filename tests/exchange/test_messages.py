@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.exchange.messages import (
+    BOOK_FIELDS,
     MAX_FRAME_BYTES,
+    STATE_FIELDS,
     STREAMS,
+    TRADE_FIELDS,
     DepthPush,
     ErrorInfo,
     KlinePush,

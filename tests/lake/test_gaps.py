@@ -202,6 +202,18 @@ class TestStopAndCrash:
         assert [row[3] for row in rows] == [None] * 4
         assert all(abs(row[2] - (alive_us - IN_FLIGHT_US)) < 1_000 for row in rows)
 
+    def test_a_session_killed_before_it_noted_a_subscription_is_missing_from_its_start(
+        self, data_dir, lake, recorder
+    ):
+        started = us(recorder)
+        recorder.event("start")
+        recorder.writer.close()
+        second = Recorder(data_dir).at(10)
+        _, confirmed, _ = good(second)
+        second.stop()
+        publish_once(data_dir)
+        assert spans(lake, "start")["trade"] == (started, confirmed)
+
     def test_a_market_no_longer_recorded_after_a_restart_has_no_open_gap(self, data_dir, lake, recorder):
         good(recorder)
         recorder.stop()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recorder.lake.exemplar import NESTING_LIMIT, Unlearnable, take_apart
-from recorder.lake.layout import learn
+from recorder.lake.learning import learn
 
 FRAMES = Path(__file__).parents[1] / "fixtures" / "frames"
 
