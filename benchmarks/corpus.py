@@ -61,7 +61,9 @@ def synthetic(count: int, *, state: bool, seed: int = 1) -> list[Frame]:
 
 def _markets(seed: int) -> list[LivingMarket]:
     """The exchange's markets whose prices have an ordinary length, ranked anew."""
-    usual = [spec for spec in catalogue(4 * MARKETS, seed) if float(spec.price(spec.start_ticks)) >= LEAST_PRICE]
+    usual = [
+        spec for spec in catalogue(4 * MARKETS, seed) if float(spec.price(spec.start_ticks)) >= LEAST_PRICE
+    ]
     ranks = catalogue(MARKETS, seed)
     specs = [_as_ranked(spec, rank) for spec, rank in zip(usual, ranks, strict=False)]
     style = Style(seed, LEVELS, ACTIVITY)

@@ -46,7 +46,9 @@ def measure(frames: Sequence[Frame], repeats: int, room: Path = ROOM) -> list[Ro
         for name, translate in RIVALS.items():
             what = f"socket -> Parquet, against {name}"
             if not _has(python, name):
-                rows.append(Row(what, "", "not installed: make bench-rivals", None, "x less", BAR, at_least=True))
+                rows.append(
+                    Row(what, "", "not installed: make bench-rivals", None, "x less", BAR, at_least=True)
+                )
                 continue
             messages = Path(scratch) / f"{name}.jsonl"
             _write(messages, both, translate)
@@ -54,7 +56,9 @@ def measure(frames: Sequence[Frame], repeats: int, room: Path = ROOM) -> list[Ro
             for _ in range(repeats):
                 ours.append(blast_us(both) + publish_us(both))
                 theirs.append(_run(python, name, messages, both))
-            ratio = statistics.median(rival / mine for rival, mine in zip(theirs, ours[-repeats:], strict=True))
+            ratio = statistics.median(
+                rival / mine for rival, mine in zip(theirs, ours[-repeats:], strict=True)
+            )
             cells = f"{statistics.median(ours[-repeats:]):.2f} us", f"{statistics.median(theirs):.1f} us"
             rows.append(Row(what, *cells, ratio, "x less", BAR, at_least=True))
     return rows

@@ -80,7 +80,16 @@ def _lake(frames: Sequence[Frame], scratch: Path) -> list[Row]:
     ]  # fmt: skip
     if "state" in files:
         state = files["state"]
-        rows.append(Row("lake, state", f"{state.bytes / state.rows:.2f} B a row", "", state.bytes / state.rows, "B", 6.0))
+        rows.append(
+            Row(
+                "lake, state",
+                f"{state.bytes / state.rows:.2f} B a row",
+                "",
+                state.bytes / state.rows,
+                "B",
+                6.0,
+            )
+        )
     return rows
 
 

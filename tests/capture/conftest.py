@@ -1,0 +1,56 @@
+"""What the rooms of capture need of a journal, kept in memory, and waiting by condition."""
+
+import asyncio
+import time
+
+import pytest
+
+DEADLINE_S = 10.0
+
+
+class MemoryJournal:
+    """Keeps what capture appends, in order."""
+
+    def __init__(self):
+        self.frames = []
+        self.events = []
+        self.rest = []
+        self.order = []
+
+    def append_frames(self, t_ns, connection, frames):
+        self.frames += [(t_ns, connection, frame) for frame in frames]
+        self.order += [("frame", connection)] * len(frames)
+
+    def append_event(self, kind, fields, connection=None, t_ns=None):
+        self.events.append((kind, dict(fields), connection))
+        self.order.append((kind, connection))
+
+    def append_rest(self, call, params, status, body, error=None, t_ns=None):
+        self.rest.append((call, dict(params), status, body, error, t_ns))
+
+    def texts(self, connection=None):
+        return [frame for _, number, frame in self.frames if connection in (None, number)]
+
+    def kinds(self, connection=None):
+        return [kind for kind, _, number in self.events if connection in (None, number)]
+
+    def fields(self, kind):
+        return [fields for each, fields, _ in self.events if each == kind]
+
+
+async def poll(condition, deadline_s=DEADLINE_S):
+    end = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < end, "the condition never came true"
+        await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def journal():
+    return MemoryJournal()
+
+
+@pytest.fixture
+def eventually():
+    """Wait until a condition holds, or fail at the deadline."""
+    return poll
