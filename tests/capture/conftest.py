@@ -21,7 +21,7 @@ class MemoryJournal:
         self.frames += [(t_ns, connection, frame) for frame in frames]
         self.order += [("frame", connection)] * len(frames)
 
-    def append_event(self, kind, fields, connection=None, t_ns=None):
+    def append_event(self, kind, fields, connection=None, t_ns=None):  # noqa: ARG002  # the signature
         self.events.append((kind, dict(fields), connection))
         self.order.append((kind, connection))
 

@@ -1,0 +1,58 @@
+"""The README's SQL and Python run as they stand."""
+
+import re
+from pathlib import Path
+
+import pytest
+from journals import Recorder, book, candle, state, trade
+
+from analytics import open_lake
+from recorder.config import Settings
+from recorder.lake.follow import publish_once
+from recorder.lake.tables import TABLES
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+STATEMENTS = [part.strip() for block in blocks("sql") for part in block.split(";") if part.strip()]
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    path = tmp_path_factory.mktemp("data")
+    recorder = Recorder(path)
+    recorder.session(("trade", "AAA"), ("depth", "AAA"), ("state",))
+    recorder.frames(
+        trade("AAA", 1), book("AAA", 1_723_161_255_000), candle("AAA", 1_723_161_240, "101"), state("AAA")
+    )
+    recorder.stop()
+    publish_once(path)
+    return path
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=lambda text: text.splitlines()[0])
+def test_each_statement_runs(data_dir, statement):
+    assert open_lake(data_dir).sql(statement).columns
+
+
+def test_the_python_example_runs(data_dir, tmp_path, monkeypatch):
+    [example] = blocks("python")
+    (tmp_path / "data").symlink_to(data_dir)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(example, names)  # noqa: S102  # the README's own words
+    assert names["frame"].rows() == [("AAA", 1)]
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
+def test_the_schema_names_every_column_in_order(table):
+    [row] = re.findall(rf"^\| `{table.name}` \|[^|]*\|([^|]*)\|$", README, re.MULTILINE)
+    assert [name.strip() for name in row.split(",")] == table.schema.names
+
+
+def test_every_setting_is_in_the_table():
+    assert [name for name in Settings.model_fields if f"`RECORDER_{name.upper()}`" not in README] == []
