@@ -2,7 +2,7 @@
 
 The synthetic feed has 300 markets whose activity falls with their rank, about 200 frames a second: 25 %
 trades (162 B), 4 % candles, books of 20 levels a side for the rest (about 930 B) and, where asked for, 1 %
-pushes of all markets' states (about 145 kB). The books are those of the embedded exchange, edited level by
+pushes of all markets' states (about 140 kB). The books are those of the embedded exchange, edited level by
 level and eaten by the trades; a book has some three levels, on average, that the one before had not.
 What is received comes 20 ms after it happened, plus an exponential 3 ms, in order.
 """
@@ -116,9 +116,8 @@ class _Head(msgspec.Struct):
 
 def recorded(path: Path, count: int, *, state: bool) -> list[Frame]:
     """The first `count` pushes of a recording: lines of `{"t": ns, "frame": {...}}`, `.gz` or plain."""
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
     frames: list[Frame] = []
-    with opened as file:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         for text in file:
             line = msgspec.json.decode(text, type=_Line)
             stream = msgspec.json.decode(line.frame, type=_Head).method.removeprefix("update.")

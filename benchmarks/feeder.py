@@ -1,8 +1,8 @@
-"""The other side of the socket: a process that writes ready-made websocket frames, as fast as it can or paced.
+"""The other side of the socket: a process that writes ready-made websocket frames, in a blast or paced.
 
 Run as `python feeder.py FRAMES`, where FRAMES is a file made by `write_frames`. It prints its port, then
-serves one client after the other until its standard input closes. The path a client asks for says what it gets:
-`/blast/5` the whole file five times in bursts of BURST_BYTES, `/paced/2000` that many frames a second.
+serves one client after the other until its standard input closes. The path a client asks for says what it
+gets: `/blast/5` the whole file five times in bursts of BURST_BYTES, `/paced/2000` that many frames a second.
 """
 
 import mmap

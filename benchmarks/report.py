@@ -19,7 +19,7 @@ class InvalidError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table. The bar is on `value`: a ratio where there is a reference, else a plain figure."""
+    """One line of the table. The bar is on `value`: a ratio, or a plain figure without a reference."""
 
     what: str
     ours: str
@@ -76,8 +76,8 @@ def cpu_s() -> float:
 def machine() -> str:
     """What the figures were measured on, in one line."""
     versions = " ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
-    load = os.getloadavg()[0]
-    return f"python {platform.python_version()}, {os.cpu_count()} cores (load {load:.1f}), {platform.machine()}; {versions}"
+    cores = f"{os.cpu_count()} cores of {platform.machine()}, load {os.getloadavg()[0]:.1f}"
+    return f"python {platform.python_version()}, {cores}; {versions}"
 
 
 def render(rows: Sequence[Row]) -> str:

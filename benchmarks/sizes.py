@@ -18,6 +18,8 @@ from corpus import Frame
 from report import Row
 from stored import check_rows, merged, publish, write_journal
 
+from recorder.lake.manifest import FileInfo
+
 GZIP_LEVEL: Final = 6
 GZIP_WINDOW: Final = 31
 """zlib's word for a gzip stream."""
@@ -66,31 +68,47 @@ def _lake(frames: Sequence[Frame], scratch: Path) -> list[Row]:
     others = sum(path.stat().st_size for path in (scratch / "mixed" / "lake" / "klines").rglob("*.parquet"))
     whole = (sum(file.bytes for file in files.values()) + others) / len(frames)
     lines = gzip_bytes(frame.payload for frame in frames) / len(frames)
-    depth, trades = files["depth"], files["trades"]
-    each = depth.bytes / depth.rows
-    books = gzip_bytes(_by_market(frames)) / depth.rows
-    table = pq.read_table(target / "depth.parquet", partitioning=None)
-    default, lists = _default_bytes(table, scratch) / depth.rows, _lists_bytes(table, scratch) / depth.rows
-    rows = [
-        Row("lake, whole, merged", f"{whole:.1f} B a frame", f"gzip lines {lines:.1f} B", lines / whole, "x less", 6.0, at_least=True),
-        Row("lake, depth", f"{each:.1f} B a row", f"gzip lines {books:.1f} B", each / books, bar=0.85),
-        Row("lake, depth", f"{each:.1f} B a row", f"pyarrow's default {default:.1f} B", each / default, bar=0.62),
-        Row("lake, depth", f"{each:.1f} B a row", f"lists, zstd 3 {lists:.1f} B", each / lists, bar=0.62),
-        Row("lake, trades", f"{trades.bytes / trades.rows:.2f} B a row", "", trades.bytes / trades.rows, "B", 12.5),
-    ]  # fmt: skip
-    if "state" in files:
-        state = files["state"]
-        rows.append(
-            Row(
-                "lake, state",
-                f"{state.bytes / state.rows:.2f} B a row",
-                "",
-                state.bytes / state.rows,
-                "B",
-                6.0,
-            )
-        )
+    rows = [_less("lake, whole, merged", whole, lines)]
+    rows += _depth_rows(files["depth"], gzip_bytes(_by_market(frames)), scratch)
+    rows += [_each(files[table], bar) for table, bar in (("trades", 12.5), ("state", 6.0)) if table in files]
     return rows
+
+
+def _less(what: str, ours: float, lines: float) -> Row:
+    cells = f"{ours:.1f} B a frame", f"gzip lines {lines:.1f} B"
+    return Row(what, *cells, lines / ours, "x less", 6.0, at_least=True)
+
+
+def _each(file: FileInfo, bar: float) -> Row:
+    each = file.bytes / file.rows
+    return Row(f"lake, {file.table}", f"{each:.2f} B a row", "", each, "B", bar)
+
+
+def _depth_rows(depth: FileInfo, gzipped: int, scratch: Path) -> list[Row]:
+    """Books against the same books elsewhere; the levels alone are shown, as they are most of it."""
+    path = scratch / "merged" / "depth.parquet"
+    table = pq.read_table(path, partitioning=None)
+    others = (
+        ("gzip lines", gzipped, 0.85),
+        ("pyarrow's default", _default_bytes(table, scratch), 0.62),
+        ("lists, zstd 3", _lists_bytes(table, scratch), 0.62),
+    )
+    ours = f"{depth.bytes / depth.rows:.1f} B a row"
+    rows = [
+        Row("lake, depth", ours, f"{name} {size / depth.rows:.1f} B", depth.bytes / size, bar=bar)
+        for name, size, bar in others
+    ]
+    levels = _levels_bytes(path)
+    cells = f"{levels / depth.rows:.1f} B a row", f"gzip lines {gzipped / depth.rows:.1f} B"
+    return [*rows, Row("lake, depth, the level lists alone", *cells, levels / gzipped)]
+
+
+def _levels_bytes(path: Path) -> int:
+    """Compressed bytes of the four columns of levels."""
+    metadata = pq.ParquetFile(path).metadata
+    chunks = [metadata.row_group(group).column(column) for group in range(metadata.num_row_groups)
+              for column in range(metadata.num_columns)]  # fmt: skip
+    return sum(chunk.total_compressed_size for chunk in chunks if ".list." in chunk.path_in_schema)
 
 
 def gzip_bytes(lines: Iterable[bytes]) -> int:

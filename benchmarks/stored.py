@@ -1,4 +1,4 @@
-"""Frames put where the product keeps them: a journal as a live recorder would have written it, and its lake."""
+"""Frames put where the product keeps them: a journal as a live recorder writes it, and its lake."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path

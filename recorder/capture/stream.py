@@ -142,7 +142,7 @@ class StreamConnection:
         try:
             reason = await self._converse(socket)
         finally:
-            self._observe(time.monotonic())
+            self._note(self._observe(time.monotonic()))
             if self.stats.last_recv_ns is not None:
                 backoff.healthy_for(time.monotonic() - opened_at)
             self._session.lost()
@@ -199,6 +199,7 @@ class StreamConnection:
 
     async def _keep_house(self, reader: asyncio.Future[str]) -> str:
         try:
+            self._change(time.monotonic())
             output = self._session.opened(time.monotonic())
             while True:
                 await self._act(output)
@@ -214,12 +215,16 @@ class StreamConnection:
     def _housekeeping(self, now: float) -> Output:
         output = self._observe(now)
         if self._wanted_add or self._wanted_drop:
-            add, drop = list(self._wanted_add), list(self._wanted_drop)
-            self._wanted_add.clear()
-            self._wanted_drop.clear()
-            _merge(output, self._session.change(add, drop, now))
+            _merge(output, self._change(now))
         _merge(output, self._session.tick(now))
         return output
+
+    def _change(self, now: float) -> Output:
+        """Tell the session which topics are wanted; it only remembers them until the connection is open."""
+        add, drop = list(self._wanted_add), list(self._wanted_drop)
+        self._wanted_add.clear()
+        self._wanted_drop.clear()
+        return self._session.change(add, drop, now)
 
     def _observe(self, now: float) -> Output:
         """Look at what arrived since the last time: count by stream, hand answers to the session."""
@@ -244,24 +249,23 @@ class StreamConnection:
 
     async def _act(self, output: Output) -> None:
         """Journal what happened, then say what is to be said: a record never waits for a slow peer."""
-        for note in output.notes:
-            self._journal.append_event(note.kind, note.fields, self.number)
-            if note.kind in ("refused", "silence"):
-                log.warning(note.kind, connection=self.number, **note.fields)
+        self._note(output)
         assert self._socket is not None
         for text in output.texts:
             async with asyncio.timeout(SEND_TIMEOUT_S):
                 await self._socket.send(text)
+
+    def _note(self, output: Output) -> None:
+        for note in output.notes:
+            self._journal.append_event(note.kind, note.fields, self.number)
+            if note.kind in ("refused", "silence"):
+                log.warning(note.kind, connection=self.number, **note.fields)
 
     def _down(self, reason: str, last_recv_ns: int | None) -> None:
         self.stats.up = False
         self.stats.last_error = reason
         self._journal.append_event("down", {"reason": reason, "last": last_recv_ns}, self.number)
         log.warning("disconnected", connection=self.number, reason=reason)
-        # What was still to be changed is remembered by the session for the next connection.
-        self._session.change(list(self._wanted_add), list(self._wanted_drop), time.monotonic())
-        self._wanted_add.clear()
-        self._wanted_drop.clear()
 
 
 def _merge(output: Output, more: Output) -> None:

@@ -103,7 +103,7 @@ class TapConnection(ClientConnection):
                 self._pass(data[at:])  # masked by a server: the library says why and closes
                 return frames
             stop = start + length
-            if start > end or stop > end:
+            if stop > end or start > end or length > MAX_FRAME_BYTES:
                 if start <= end and length > MAX_FRAME_BYTES:
                     self._pass(data[at:])  # past the library's limit: it closes with 1009
                     return frames
@@ -194,7 +194,7 @@ async def tap_works() -> bool:
         # A connection that fills the loop's buffer itself would never be asked for `data_received`.
         delivered = not isinstance(connection, asyncio.BufferedProtocol)
         return whole and delivered and len(transport.written) > before
-    except (AttributeError, TypeError, KeyError):
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
         return False  # the library's inside has changed: the caller falls back to recv()
 
 
