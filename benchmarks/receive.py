@@ -3,15 +3,11 @@
 Ours is the product's whole path: the tapped connection with its subscriptions and housekeeping, the journal's
 lines, checks, compression, writes and syncs, until the journal is closed. The bare loop receives and forgets.
 Each run is a process of its own and counts its own CPU, all threads, in the kernel too. A run whose journal
-does not hold every frame, in order and byte for byte, is invalid.
-
-`python receive.py bare|ours URL DIRECTORY` is one such run.
+does not hold every frame, in order and byte for byte, is invalid. `receiver.py` is one run.
 """
 
-import asyncio
 import contextlib
 import json
-import logging
 import subprocess
 import sys
 import tempfile
@@ -21,24 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import structlog
-import uvloop
-from corpus import MARKETS, Frame, wire
+from corpus import Frame, wire
 from feeder import write_frames
-from report import InvalidError, Row, against, cpu_s, us
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from report import InvalidError, Row, against, us
 
-from recorder.capture.stream import StreamConnection
-from recorder.exchange.messages import Topic
 from recorder.journal.reader import Block, JournalReader
-from recorder.journal.writer import JournalWriter
 
 HERE: Final = Path(__file__).parent
 BLAST_TIMES: Final = 4
 PACE: Final = 2_000
-TOPICS: Final = 100
-"""What the recorder asks of one connection unless told otherwise."""
 RUN_TIMEOUT_S: Final = 120.0
 ARMS: Final = ("bare", "ours")
 
@@ -108,7 +95,7 @@ def _feeder(scratch: Path, frames: Sequence[Frame]) -> Iterator[str]:
 def _run(arm: str, plan: Plan, url: str, scratch: Path) -> float:
     """CPU seconds of one run, after checking that it got everything."""
     with tempfile.TemporaryDirectory(dir=scratch) as directory:
-        command = [sys.executable, str(HERE / "receive.py"), arm, url + plan.path, directory]
+        command = [sys.executable, str(HERE / "receiver.py"), arm, url + plan.path, directory]
         done = subprocess.run(command, stdout=subprocess.PIPE, timeout=RUN_TIMEOUT_S, check=True)
         result: Mapping[str, Any] = json.loads(done.stdout)
         if arm == "ours":
@@ -133,59 +120,3 @@ def _check(directory: Path, plan: Plan) -> None:
                 journalled = zlib.crc32(line[at + 5 : -1], journalled)
     if sent != journalled:
         raise InvalidError(f"{plan.what}: the journal does not hold the frames that were sent")
-
-
-# --- one run, in its own process ----------------------------------------------------------------------
-
-
-async def bare(url: str) -> int:
-    """Receive and forget; returns how many."""
-    frames = 0
-    async with connect(url, compression=None, max_size=None) as socket:
-        with contextlib.suppress(ConnectionClosed):
-            while True:
-                await socket.recv(decode=False)
-                frames += 1
-    return frames
-
-
-class WatchedJournal(JournalWriter):
-    """The product's journal, which also tells when the connection is down: the feed is over."""
-
-    def __init__(self, directory: Path) -> None:
-        super().__init__(directory, "bench", "0" * 32, "bench")
-        self.over = asyncio.Event()
-
-    def append_event(
-        self, kind: str, fields: Mapping[str, Any], connection: int | None = None, t_ns: int | None = None
-    ) -> None:
-        super().append_event(kind, fields, connection, t_ns)
-        if kind == "down":
-            self.over.set()
-
-
-async def ours(url: str, directory: Path) -> int:
-    """Record until the server closes; returns how many frames the journal took."""
-    journal = WatchedJournal(directory)
-    connection = StreamConnection(0, url, journal, tapped=True)
-    markets = [f"M{number}USDT" for number in range(min(MARKETS, TOPICS // 3))]
-    topics = [Topic("trade", m) for m in markets] + [Topic("depth", m) for m in markets]
-    topics += [Topic("kline", m, "1min") for m in markets]
-    connection.change([Topic("state"), *topics], [])
-    task = asyncio.create_task(connection.run())
-    await journal.over.wait()
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    await asyncio.to_thread(journal.close)
-    return journal.stats.frames
-
-
-def main(arm: str, url: str, directory: Path) -> None:
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    before = cpu_s()
-    frames = uvloop.run(ours(url, directory) if arm == "ours" else bare(url))
-    print(json.dumps({"frames": frames, "cpu_s": cpu_s() - before}))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]))

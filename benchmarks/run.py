@@ -20,8 +20,8 @@ from report import InvalidError, Row, machine, render
 
 BLAST_FRAMES: Final = 40_000
 PACED_FRAMES: Final = 8_000
-SIZED_FRAMES: Final = 120_000
-"""Ten minutes of the feed: an hour's file has more of each market, and is a little smaller a row."""
+FEED_FRAMES: Final = 120_000
+"""Ten minutes of the feed. An hour's file has more of each market, and is a little smaller a row."""
 RIVAL_FRAMES: Final = 20_000
 PARTS: Final = ("receive", "publish", "sizes", "rivals")
 
@@ -31,7 +31,7 @@ def main() -> int:
     began = time.monotonic()
     print(machine())
     take = _source(given.recording)
-    plain, mixed = take(SIZED_FRAMES, False), take(SIZED_FRAMES, True)
+    plain, mixed = take(FEED_FRAMES, False), take(FEED_FRAMES, True)
     for frames in (plain, mixed):
         print(describe(frames))
     rows: list[Row] = []
@@ -54,7 +54,7 @@ def _measure(
     if part == "receive":
         return receive.measure(plain[:BLAST_FRAMES], mixed[:PACED_FRAMES], given.repeats)
     if part == "publish":
-        return publish.measure(plain[:BLAST_FRAMES], mixed[:BLAST_FRAMES], given.repeats)
+        return publish.measure(plain, mixed, given.repeats)
     if part == "sizes":
         return sizes.measure(plain, mixed)
     return rivals.measure(plain[:RIVAL_FRAMES], given.repeats, given.rivals)

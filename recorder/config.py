@@ -124,6 +124,9 @@ class Settings(BaseSettings):
     publish_interval: Annotated[float, Field(ge=0.5, le=3_600)] = 60.0
     """Seconds: how often what the journal holds becomes Parquet."""
     subscriptions_per_connection: Annotated[int, Field(ge=1, le=10_000)] = 100
+    read_pause_ms: Annotated[float, Field(ge=0, le=50)] = 5.0
+    """Milliseconds without reading a socket after a small read: several frames then cost one wake-up, and
+    are stamped up to this much later. 0 reads at once."""
     receive: Literal["tap", "library"] = "tap"
     """`tap` takes frames at the transport and falls back by itself; `library` always uses recv()."""
 

@@ -29,7 +29,7 @@ from recorder.capture.rest import RestClient, RestError
 from recorder.capture.tap import tap_works
 from recorder.config import ConfigError, Settings
 from recorder.exchange.endpoints import MARKET_LIST
-from recorder.exchange.messages import ProtocolError, parse_market_list
+from recorder.exchange.messages import PUSH_HEAD, ProtocolError, parse_market_list
 from recorder.journal.writer import JournalWriter
 
 LIST_EVERY_S: Final = 30
@@ -96,7 +96,12 @@ class Service:
         self._last_error: str | None = None
         self._lake: asyncio.subprocess.Process | None = None
         self._journal = JournalWriter(
-            settings.journal_dir, settings.id, self._session, __version__, on_trouble=self._trouble
+            settings.journal_dir,
+            settings.id,
+            self._session,
+            __version__,
+            flat=(PUSH_HEAD,),
+            on_trouble=self._trouble,
         )
         self._fleet: Fleet | None = None
 
@@ -118,6 +123,7 @@ class Service:
             periods=settings.kline_periods,
             subscriptions_per_connection=settings.subscriptions_per_connection,
             tapped=self._tapped,
+            pause_s=settings.read_pause_ms / 1000,
         )
         scheduler = AsyncIOScheduler()
         tasks = [

@@ -23,12 +23,14 @@ class Fleet:
         periods: Sequence[str],
         subscriptions_per_connection: int,
         tapped: bool,
+        pause_s: float = 0.0,
     ) -> None:
         self._url = url
         self._journal = journal
         self._streams = streams
         self._periods = periods
         self._tapped = tapped
+        self._pause_s = pause_s
         self._shards = Shards(subscriptions_per_connection)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self.connections: dict[int, StreamConnection] = {}
@@ -57,7 +59,9 @@ class Fleet:
 
     def _connection(self, number: int) -> StreamConnection:
         if number not in self.connections:
-            connection = StreamConnection(number, self._url, self._journal, tapped=self._tapped)
+            connection = StreamConnection(
+                number, self._url, self._journal, tapped=self._tapped, pause_s=self._pause_s
+            )
             self.connections[number] = connection
             self._tasks[number] = asyncio.create_task(connection.run(), name=f"connection {number}")
         return self.connections[number]

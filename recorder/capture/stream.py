@@ -55,7 +55,6 @@ class ConnectionStats:
 
     up: bool = False
     frames: int = 0
-    bytes: int = 0
     connects: int = 0
     last_recv_ns: int | None = None
     streams: Counter[str] = field(default_factory=Counter)
@@ -65,12 +64,15 @@ class ConnectionStats:
 class StreamConnection:
     """Owns one socket and its session. `run` returns only after `stop`, or when it is cancelled."""
 
-    def __init__(self, number: int, url: str, journal: Journal, *, tapped: bool) -> None:
+    def __init__(
+        self, number: int, url: str, journal: Journal, *, tapped: bool, pause_s: float = 0.0
+    ) -> None:
         self.number = number
         self.stats = ConnectionStats()
         self._url = url
         self._journal = journal
         self._tapped = tapped
+        self._pause_s = pause_s
         self._session = Session(())
         self._socket: ClientConnection | None = None
         self._fresh: list[tuple[int, list[bytes]]] = []
@@ -155,6 +157,7 @@ class StreamConnection:
         def build(*args: Any, **kwargs: Any) -> ClientConnection:
             connection = TapConnection(*args, **kwargs)
             connection.sink = self.received
+            connection.pause_s = self._pause_s
             return connection
 
         return await connect(
@@ -230,21 +233,27 @@ class StreamConnection:
         """Look at what arrived since the last time: count by stream, hand answers to the session."""
         output = Output()
         fresh, self._fresh = self._fresh, []
-        stats = self.stats
-        if fresh:
-            self._session.alive(now)
-        for recv_ns, frames in fresh:
-            stats.frames += len(frames)
-            stats.last_recv_ns = recv_ns
+        if not fresh:
+            return output
+        self._session.alive(now)
+        tally = [0] * 256
+        others: list[bytes] = []
+        for _, frames in fresh:
             for frame in frames:
-                stats.bytes += len(frame)
-                at = frame.find(_PUSH)
-                stream = _STREAM_OF_INITIAL.get(frame[at + 8]) if 0 <= at < len(frame) - 8 else None
-                if stream is not None:
-                    stats.streams[stream] += 1
-                    self._session.saw(stream, now, recv_ns)
-                elif (reply := _reply(frame)) is not None:
-                    _merge(output, self._session.heard(reply, now))
+                at = frame.find(_PUSH) + len(_PUSH)
+                if len(_PUSH) <= at < len(frame):
+                    tally[frame[at]] += 1
+                else:
+                    others.append(frame)
+            self.stats.frames += len(frames)
+        recv_ns = self.stats.last_recv_ns = fresh[-1][0]
+        for initial, stream in _STREAM_OF_INITIAL.items():
+            if tally[initial]:
+                self.stats.streams[stream] += tally[initial]
+                self._session.saw(stream, now, recv_ns)
+        for frame in others:
+            if (reply := _reply(frame)) is not None:
+                _merge(output, self._session.heard(reply, now))
         return output
 
     async def _act(self, output: Output) -> None:

@@ -29,6 +29,8 @@ from recorder.exchange.messages import MAX_FRAME_BYTES
 _TEXT: Final = 0x81
 _FIN: Final = 0x80
 _DATA_OPCODES: Final = (0x0, 0x1, 0x2)
+_SMALL_READ_BYTES: Final = 32 * 1024
+"""A read that brought more shows that frames are waiting: no time to pause."""
 _HEADER_END: Final = b"\r\n\r\n"
 
 Sink = Callable[[int, list[bytes]], None]
@@ -38,6 +40,9 @@ class TapConnection(ClientConnection):
     """A client connection whose whole text frames go to `sink(recv_ns, frames)` and nowhere else."""
 
     sink: Sink
+    pause_s: float = 0.0
+    """Seconds without reading after a small read, so that the next one brings more than one frame. What is
+    received later is stamped later, by at most this much."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._tapping = False
@@ -68,6 +73,13 @@ class TapConnection(ClientConnection):
         frames = self._cut(data)
         if frames:
             self.sink(recv_ns, frames)
+        if self.pause_s and len(data) < _SMALL_READ_BYTES:
+            self.transport.pause_reading()
+            self.loop.call_later(self.pause_s, self._resume)
+
+    def _resume(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _handshake(self, data: bytes) -> bytes:
         """Pass the response through the library; returns the bytes after it once the socket is open."""

@@ -222,6 +222,9 @@ STATE_FIELDS: Final = (
 )  # fmt: skip
 PUSH_METHODS: Final[dict[str, Stream]] = {f"update.{stream}": stream for stream in STREAMS}
 
+PUSH_HEAD: Final = b'{"id":0,"method":"update.'
+"""How a push begins in the venue's usual spacing and order."""
+
 _NO_VALUE: Final = ("", "-", "--")
 _DECIMAL: Final = re.compile(r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 TIME_RANGE_S: Final = (946_684_800, 4_102_444_800)

@@ -77,9 +77,12 @@ class JournalWriter:
         sync_s: float = SYNC_S,
         segment_s: float = SEGMENT_S,
         segment_bytes: int = SEGMENT_BYTES,
+        flat: tuple[bytes, ...] = (),
         on_trouble: Callable[[str], None] | None = None,
     ) -> None:
         """Take the lock, go on counting where the last session stopped, begin a new segment.
+
+        `flat` are beginnings of frames that are known not to nest deeply, see `batch_lines`.
 
         `on_trouble` is called from the writer's threads, once when a trouble begins and once when it ends,
         and must not raise. Raises JournalError where the directory has a writer or cannot be written.
@@ -88,6 +91,7 @@ class JournalWriter:
         self._buffer_bytes = buffer_bytes
         self._flush_s = flush_s
         self._sync_s = sync_s
+        self._flat = flat
         self._on_trouble = on_trouble
         self._items: list[Item] = []
         self._put = self._items.append
@@ -217,7 +221,7 @@ class JournalWriter:
             batch, more = self._take()
             if not batch and not last and 0 <= now - self._last_flush_ns < ALIVE_S * 1e9:
                 return
-            lines, records = batch_lines(batch)
+            lines, records = batch_lines(batch, self._flat)
             # `at` says that all before it is written, which a backlog still waiting would make untrue.
             at = min(now, batch[-1][0]) if more else now
             self._output.put(lines, records, at, last=last and not more)

@@ -22,7 +22,7 @@ def test_two_that_fail_together_do_not_march_in_step():
 
 
 @pytest.mark.parametrize(
-    ("healthy_s", "anew"), [(0.0, False), (HEALTHY_AFTER_S - 1, False), (HEALTHY_AFTER_S, True)]
+    ("healthy_s", "anew"), [(0, False), (HEALTHY_AFTER_S - 1, False), (HEALTHY_AFTER_S, True)]
 )
 def test_only_a_healthy_minute_starts_anew(healthy_s, anew):
     backoff = Backoff()

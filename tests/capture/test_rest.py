@@ -1,4 +1,4 @@
-"""Every answer of the venue's REST interface is in the journal, and every failure says whether to try again."""
+"""Every answer of the REST interface is in the journal, and every failure says whether to try again."""
 
 import asyncio
 import gzip
@@ -79,7 +79,7 @@ class TestSuccess:
 
 
 class TestRefusal:
-    """The answer is in the journal as it came, and the error tells whether the same call may succeed later."""
+    """The answer is in the journal as it came; the error tells whether the same call may succeed later."""
 
     @pytest.mark.parametrize(
         ("status", "body", "again", "words"),

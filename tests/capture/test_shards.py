@@ -42,7 +42,7 @@ def test_no_connection_is_ever_overfull_and_no_topic_lost_or_doubled(limit, peri
             for number, dropped in shards.drop(market).items():
                 for topic in dropped:
                     said[number].remove(topic)
-        assert {number: Counter(held) for number, held in shards.topics.items() if held} == {
+        assert {number: Counter(list(held)) for number, held in shards.topics.items() if held} == {
             number: Counter(held) for number, held in said.items() if held
         }
         carried = Counter(topic for held in said.values() for topic in held)

@@ -377,7 +377,7 @@ def test_a_backlog_is_written_in_batches_whose_check_lines_vouch_for_no_more_tha
 
 
 def test_an_error_nobody_foresaw_is_told_and_stands_in_the_stats(tmp_path, monkeypatch):
-    def fail(_batch):
+    def fail(*_):
         raise RuntimeError("cosmic ray")
 
     told = []
