@@ -21,7 +21,6 @@ from websockets.exceptions import ConnectionClosed
 
 from recorder.capture.stream import StreamConnection
 from recorder.config import Settings
-from recorder.config import Settings
 from recorder.exchange.messages import PUSH_HEAD, Topic
 from recorder.journal.writer import JournalWriter
 

@@ -81,10 +81,13 @@ def _wild(data: bytes, raw: Bytes, lines: int) -> list[Ints]:
         found.append(np.flatnonzero(raw >= 0x80))
     if np.count_nonzero(raw < 0x20) != lines:
         found.append(np.flatnonzero((raw < 0x20) & (raw != ord("\n"))))
-    exponents = np.flatnonzero((raw[:-1] | 0x20) == ord("e"))
-    before, after = raw[exponents - 1], raw[exponents + 1]
-    numeric = ((is_digit(before)) | (before == ord("."))) & (is_digit(after) | (after == ord("-")))
-    return [*found, exponents[numeric]]
+    before, here, after = raw[:-2], raw[1:-1], raw[2:]  # whole arrays: few passes, no positions
+    exponent = (here | 0x20) == ord("e")
+    exponent &= is_digit(before) | (before == ord("."))
+    exponent &= is_digit(after) | (after == ord("-"))
+    if exponent.any():
+        found.append(np.flatnonzero(exponent) + 1)
+    return found
 
 
 def is_digit(raw: Bytes) -> Bools:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from recorder.lake.tables import Table
+from recorder.lake.tables import LEVELS, Table
 
 PART_COMPRESSION_LEVEL: Final = 1
 """Parts live for an hour: cheap to write. A merge writes at MERGED_COMPRESSION_LEVEL."""
@@ -51,7 +51,28 @@ def by_bucket(rows: pa.Table, table: Table, width_us: int) -> Iterator[tuple[int
 def in_order(rows: pa.Table, table: Table) -> pa.Table:
     """Rows in the order of the table's files."""
     keys = [(name, "ascending") for name in table.order]
-    return rows.take(pc.sort_indices(rows, sort_keys=keys))
+    places = pc.sort_indices(rows, sort_keys=keys)
+    columns = [
+        _take_lists(column, np.asarray(places)) if column.type == LEVELS else column.take(places)
+        for column in rows.columns
+    ]
+    return pa.Table.from_arrays(columns, schema=rows.schema)
+
+
+def _take_lists(column: pa.ChunkedArray, places: npt.NDArray[np.uint64]) -> pa.Array:
+    """Level lists in another order: numpy gathers their numbers five times faster than Arrow's take."""
+    lists = column.combine_chunks()
+    offsets = np.asarray(lists.offsets)
+    lengths = np.diff(offsets)[places]
+    ends = np.cumsum(lengths, dtype=np.int32)
+    moved = np.zeros(len(ends) + 1, np.int32)
+    moved[1:] = ends
+    source = np.repeat(offsets[places] - moved[:-1], lengths) + np.arange(moved[-1], dtype=np.int32)
+    levels = lists.values
+    numbers = [pa.array(np.asarray(levels.field(name))[source]) for name in ("price", "quantity")]
+    fields = [LEVELS.value_type.field(name) for name in ("price", "quantity")]
+    taken = pa.StructArray.from_arrays(numbers, fields=fields)
+    return pa.ListArray.from_arrays(pa.array(moved), taken, type=LEVELS)
 
 
 class ParquetFile:

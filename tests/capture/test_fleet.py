@@ -16,7 +16,7 @@ from recorder.exchange.messages import Request as WireRequest
 
 
 @asynccontextmanager
-async def fleet_on(venue_url, journal, *, limit=4, tapped=True, streams=STREAMS):
+async def fleet_on(venue_url, journal, *, limit=4, tapped=True, pause_s=0.0, streams=STREAMS):
     fleet = Fleet(
         venue_url,
         journal,
@@ -24,6 +24,7 @@ async def fleet_on(venue_url, journal, *, limit=4, tapped=True, streams=STREAMS)
         periods=["1min"],
         subscriptions_per_connection=limit,
         tapped=tapped,
+        pause_s=pause_s,
     )
     try:
         yield fleet
@@ -110,8 +111,8 @@ async def test_one_connection_lost_leaves_the_others_and_comes_back_whole(
 
 
 class TestStop:
-    @pytest.mark.parametrize("tapped", [True, False], ids=["tap", "library"])
-    async def test_what_was_sent_before_the_close_is_kept(self, serve, journal, eventually, tapped):
+    @pytest.mark.parametrize(("tapped", "pause_s"), [(True, 0), (True, 0.005), (False, 0)])
+    async def test_what_was_sent_before_the_close_is_kept(self, serve, journal, eventually, tapped, pause_s):
         sent = {}
 
         async def flood(ws, number, _asked):
@@ -124,7 +125,9 @@ class TestStop:
                     await asyncio.sleep(0)
 
         async with serve(flood) as venue:
-            async with fleet_on(venue.url, journal, limit=1, streams=["trade"], tapped=tapped) as fleet:
+            async with fleet_on(
+                venue.url, journal, limit=1, streams=["trade"], tapped=tapped, pause_s=pause_s
+            ) as fleet:
                 fleet.set_markets(list("ABC"))
                 await eventually(lambda: len(sent) == 3 and len(journal.frames) > 300)
                 await fleet.stop()

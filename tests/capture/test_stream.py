@@ -20,7 +20,8 @@ from recorder.journal.writer import JournalWriter
 A, B, STATE = Topic("trade", "A"), Topic("depth", "B"), Topic("state")
 DEADLINE_S = 10.0
 
-both_ways = pytest.mark.parametrize("tapped", [True, False], ids=["tap", "library"])
+WAYS = {"tap": {"tapped": True}, "pausing": {"tapped": True, "pause_s": 0.005}, "library": {"tapped": False}}
+every_way = pytest.mark.parametrize("how", list(WAYS.values()), ids=list(WAYS))
 
 
 @pytest.fixture
@@ -30,9 +31,9 @@ def impatient(monkeypatch):
 
 
 @asynccontextmanager
-async def running(venue_url, journal, *topics, tapped=True):
+async def running(venue_url, journal, *topics, tapped=True, **more):
     """A connection that runs, and is taken away at the end."""
-    connection = StreamConnection(1, venue_url, journal, tapped=tapped)
+    connection = StreamConnection(1, venue_url, journal, tapped=tapped, **more)
     connection.change(topics, [])
     task = asyncio.create_task(connection.run())
     try:
@@ -47,9 +48,9 @@ def topics_in(fields):
 
 
 class TestUp:
-    @both_ways
-    async def test_each_fact_is_journalled_in_its_order(self, serve, play, journal, eventually, tapped):
-        async with serve(play) as venue, running(venue.url, journal, A, STATE, tapped=tapped) as connection:
+    @every_way
+    async def test_each_fact_is_journalled_in_its_order(self, serve, play, journal, eventually, how):
+        async with serve(play) as venue, running(venue.url, journal, A, STATE, **how) as connection:
             await eventually(lambda: connection.state == "live" and len(journal.frames) == 5)
             assert journal.kinds() == ["up", "subscribe", "confirmed", "confirmed"]
             assert journal.fields("up") == [{"url": venue.url}]
@@ -61,8 +62,8 @@ class TestUp:
             assert journal.order[:2] == [("up", 1), ("subscribe", 1)]
             assert venue.methods(1) == ["subscribe.trade", "subscribe.state", "ping"]
 
-    @both_ways
-    async def test_every_kind_of_frame_is_kept_verbatim_in_order(self, serve, journal, eventually, tapped):
+    @every_way
+    async def test_every_kind_of_frame_is_kept_verbatim_in_order(self, serve, journal, eventually, how):
         sent = [
             b'{"id":0,"method":"update.trade","result":{}}',
             b"",
@@ -86,7 +87,7 @@ class TestUp:
             await ws.wait_closed()
 
         before = time.time_ns()
-        async with serve(play) as venue, running(venue.url, journal, tapped=tapped) as connection:
+        async with serve(play) as venue, running(venue.url, journal, **how) as connection:
             await eventually(lambda: len(journal.frames) == len(sent))
             await eventually(lambda: connection.stats.frames == len(sent))
             assert journal.texts(1) == sent
@@ -145,10 +146,10 @@ class TestUp:
 
 @pytest.mark.usefixtures("impatient")
 class TestDown:
-    @both_ways
+    @every_way
     @pytest.mark.parametrize("way", ["close", "abort"])
     async def test_a_lost_connection_is_dialled_again_and_asked_for_everything(
-        self, serve, play, answer_one, journal, eventually, tapped, way
+        self, serve, play, answer_one, journal, eventually, how, way
     ):
         async def lose(ws, number, asked):
             if number > 1:
@@ -160,7 +161,7 @@ class TestDown:
                 await ws.close(1012, "restart")
             return ws.transport.abort()
 
-        async with serve(lose) as venue, running(venue.url, journal, A, B, tapped=tapped) as connection:
+        async with serve(lose) as venue, running(venue.url, journal, A, B, **how) as connection:
             await eventually(lambda: connection.stats.connects == 2 and connection.state == "live")
             assert venue.methods(2) == venue.methods(1) == ["subscribe.trade", "subscribe.depth", "ping"]
             assert journal.kinds() == [
@@ -227,9 +228,9 @@ class TestDown:
             await eventually(lambda: connection.state == "live")
             assert "down" not in journal.kinds()
 
-    @both_ways
+    @every_way
     async def test_a_frame_past_the_limit_ends_the_connection_and_the_next_goes_on(
-        self, serve, play, journal, eventually, tapped
+        self, serve, play, journal, eventually, how
     ):
         async def oversize(ws, number, asked):
             if number > 1:
@@ -238,16 +239,16 @@ class TestDown:
             ws.transport.write(b"\x81\x7f" + (17 * 2**20).to_bytes(8, "big") + b"\x81\x01x" * 1000)
             return await ws.wait_closed()
 
-        async with serve(oversize) as venue, running(venue.url, journal, A, tapped=tapped) as connection:
+        async with serve(oversize) as venue, running(venue.url, journal, A, **how) as connection:
             await eventually(lambda: connection.state == "live")
             assert venue.sockets[0].close_code == 1009
             assert "1009" in journal.fields("down")[0]["reason"]
             assert journal.texts()[0] == b"before"
             assert b"x" not in journal.texts()
 
-    @both_ways
+    @every_way
     async def test_nothing_that_arrived_is_lost_when_sending_notices_the_end_first(
-        self, serve, journal, eventually, tapped
+        self, serve, journal, eventually, how
     ):
         """Housekeeping may hit the closed socket while frames still wait to be read."""
         sent = [b"%d" % number for number in range(400)]
@@ -259,7 +260,7 @@ class TestDown:
                     await ws.send(data, text=True)
                 await ws.close()
 
-        async with serve(play) as venue, running(venue.url, journal, A, tapped=tapped) as connection:
+        async with serve(play) as venue, running(venue.url, journal, A, **how) as connection:
             await eventually(lambda: journal.frames)
             while not journal.fields("down"):
                 connection.change([B], [])
@@ -277,10 +278,9 @@ class TestStorm:
             await ws.close()
 
         async with serve(play) as venue, running(venue.url, journal, A):
-            await eventually(lambda: len(dialled) == 4)
+            await eventually(lambda: len(dialled) == 4 == journal.kinds().count("up"))
         pauses = [later - earlier for earlier, later in pairwise(dialled)]
         assert [pause >= least for pause, least in zip(pauses, (0.125, 0.25, 0.5), strict=True)] == [True] * 3
-        assert journal.kinds().count("up") == 4
 
 
 @pytest.mark.usefixtures("impatient")
@@ -347,9 +347,9 @@ class TestWatchdog:
 
 
 class TestStop:
-    @both_ways
+    @every_way
     async def test_what_the_venue_sent_before_it_answered_our_close_is_kept(
-        self, serve, journal, eventually, tapped
+        self, serve, journal, eventually, how
     ):
         sent = []
 
@@ -362,7 +362,7 @@ class TestStop:
                     await asyncio.sleep(0)
 
         async with serve(flood) as venue:
-            connection = StreamConnection(1, venue.url, journal, tapped=tapped)
+            connection = StreamConnection(1, venue.url, journal, **how)
             connection.change([A], [])
             task = asyncio.create_task(connection.run())
             await eventually(lambda: len(journal.frames) > 100)

@@ -305,6 +305,35 @@ class TestRealSockets:
         assert got == [b"first", b"second"]
 
 
+class TestPause:
+    """Between two small reads the tap rests, so that one wake-up serves several frames."""
+
+    async def test_reading_rests_after_a_small_read_and_goes_on_by_itself(self, monkeypatch, eventually):
+        said = []
+        connection, transport = tap._connected(lambda _, frames: said.append(len(frames)))
+        connection.pause_s = 0.01
+        monkeypatch.setattr(transport, "pause_reading", lambda: said.append("pause"))
+        monkeypatch.setattr(transport, "resume_reading", lambda: said.append("resume"))
+        connection.data_received(wire(text(), text()))
+        assert said == [2, "pause"]
+        await eventually(lambda: said == [2, "pause", "resume"])
+
+    async def test_a_large_read_is_followed_by_the_next_at_once(self, monkeypatch):
+        said = []
+        connection, transport = tap._connected(lambda _, frames: said.append(len(frames)))
+        connection.pause_s = 0.01
+        monkeypatch.setattr(transport, "pause_reading", lambda: said.append("pause"))
+        connection.data_received(wire(text(b"x" * 40_000)))
+        assert said == [1]
+
+    async def test_a_transport_that_closed_meanwhile_is_left_alone(self, monkeypatch):
+        connection, transport = tap._connected(lambda *_: None)
+        monkeypatch.setattr(transport, "is_closing", lambda: True)
+        monkeypatch.setattr(transport, "resume_reading", None)
+        connection._resume()
+        assert transport.is_closing()
+
+
 class TestCanary:
     async def test_it_sings_with_the_installed_library(self):
         assert await tap_works() is True
