@@ -73,7 +73,8 @@ async def _serve(settings: Settings) -> None:
     from recorder.service import Service  # noqa: PLC0415
 
     stop, reason = _stop_on_signals()
-    await Service(settings).run(stop, reason)
+    if not await Service(settings).run(stop, reason):
+        raise Failure("not all is published yet: run `recorder publish`, the journal has everything")
 
 
 def _stop_on_signals() -> tuple[asyncio.Event, Callable[[], str]]:

@@ -21,8 +21,9 @@ from analytics.views import write_views
 from recorder.config import Settings
 from recorder.lake.manifest import read_files
 from recorder.logs import set_up_logging
-from recorder.service import Service, Status
+from recorder.service import Service
 from recorder.show import console, show_rows, size
+from recorder.vitals import Status
 
 PUBLISH_INTERVAL_S: Final = 2.0
 """Often, so that rows are seen to arrive."""

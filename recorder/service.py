@@ -7,16 +7,12 @@ ends, the child reads the journal to its end, publishes, and goes.
 
 import asyncio
 import contextlib
-import json
 import os
-import subprocess
 import sys
 import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -31,6 +27,8 @@ from recorder.config import ConfigError, Settings
 from recorder.exchange.endpoints import MARKET_LIST
 from recorder.exchange.messages import PUSH_HEAD, ProtocolError, parse_market_list
 from recorder.journal.writer import JournalWriter
+from recorder.lake_process import LakeProcess
+from recorder.vitals import Pulse, Status, keep_status, write_status
 
 LIST_EVERY_S: Final = 30
 """A listed market is subscribed within a minute."""
@@ -38,43 +36,10 @@ MISSING_LISTS: Final = 2
 """A market is delisted when it is absent from this many answers in a row: one may be cut short."""
 START_FLUSH_S: Final = 5.0
 """How long the start waits for its first record to be written: a stalled disk must not stop capture."""
-STATUS_EVERY_S: Final = 1.0
-CLOCK_STEP_S: Final = 0.25
-"""A wall clock that moved this much against the monotonic one within a second has been stepped."""
-LAKE_STOP_S: Final = 600.0
-"""How long a clean stop waits for the lake's process to publish the rest."""
-STATUS_NAME: Final = "status.json"
+SWITCH_S: Final = 0.001
+"""How long the journal's thread may keep the interpreter while a socket waits; Python's own is 5 ms."""
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What the service says of itself each second, in `status.json` and to the demo."""
-
-    pid: int
-    recorder: str
-    version: str
-    started_ns: int
-    at_ns: int
-    receive: str
-    markets: int
-    connections: int
-    connections_up: int
-    topics: int
-    frames: int
-    frame_bytes: int
-    frames_by_stream: dict[str, int]
-    last_recv_ns: int | None
-    reconnects: int
-    journal_bytes: int
-    buffered_bytes: int
-    dropped_frames: int
-    trouble: str | None
-    loop_lag_ms: float
-    """The longest the event loop was late within the last second."""
-    lake_alive: bool
-    last_error: str | None
 
 
 class Service:
@@ -91,10 +56,10 @@ class Service:
         self._session = uuid.uuid4().hex
         self._started_ns = time.time_ns()
         self._missing: Counter[str] = Counter()
-        self._loop_lag_ms = 0.0
         self._tapped = False
         self._last_error: str | None = None
-        self._lake: asyncio.subprocess.Process | None = None
+        self._lake = LakeProcess(settings.data_dir, settings.publish_interval)
+        self._pulse = Pulse(self._clock_stepped)
         self._journal = JournalWriter(
             settings.journal_dir,
             settings.id,
@@ -107,15 +72,19 @@ class Service:
 
     # --- life -------------------------------------------------------------------------------------
 
-    async def run(self, stop: asyncio.Event, reason: Callable[[], str] = lambda: "stop") -> None:
-        """Record until `stop` is set, then publish everything. Nothing received is lost on this way out."""
+    async def run(self, stop: asyncio.Event, reason: Callable[[], str] = lambda: "stop") -> bool:
+        """Record until `stop` is set, then publish everything. Nothing received is lost on this way out.
+
+        False: not all could be published; the journal has it, and `recorder publish` tries again.
+        """
         settings = self._settings
         assert settings.ws_url is not None
+        sys.setswitchinterval(SWITCH_S)
         self._tapped = settings.receive == "tap" and await tap_works()
         if settings.receive == "tap" and not self._tapped:
             log.warning("the receive tap does not fit this websockets version: receiving through recv()")
         self._journal.append_event("start", self._start_fields())
-        await self._flushed()
+        await asyncio.to_thread(self._journal.wait_flushed, START_FLUSH_S)
         self._fleet = Fleet(
             settings.ws_url,
             self._journal,
@@ -127,9 +96,9 @@ class Service:
         )
         scheduler = AsyncIOScheduler()
         tasks = [
-            asyncio.create_task(self._keep_lake(), name="lake"),
-            asyncio.create_task(self._keep_time(), name="clock"),
-            asyncio.create_task(self._keep_status(), name="status"),
+            asyncio.create_task(self._lake.keep(), name="lake"),
+            asyncio.create_task(self._pulse.beat(), name="pulse"),
+            asyncio.create_task(keep_status(settings.journal_dir, self.status), name="status"),
             asyncio.create_task(self._fleet.failed(), name="fleet"),
             asyncio.create_task(stop.wait(), name="stop"),
         ]
@@ -144,13 +113,8 @@ class Service:
         finally:
             if scheduler.running:
                 scheduler.shutdown(wait=False)
-            await self._shut_down(tasks, reason())
-
-    async def _flushed(self) -> None:
-        """Wait for the kernel to have what was journalled: killed from here on, the gap is known."""
-        appended_ns, ends = time.time_ns(), time.monotonic() + START_FLUSH_S
-        while self._journal.stats.last_flush_ns <= appended_ns and time.monotonic() < ends:
-            await asyncio.sleep(0.01)
+            published = await self._shut_down(tasks, reason())
+        return published
 
     async def _until_stopped(self, tasks: list[asyncio.Task[Any]]) -> None:
         """Wait for the stop; a task that fails ends the service with its error."""
@@ -160,7 +124,7 @@ class Service:
             for task in done:
                 task.result()
 
-    async def _shut_down(self, tasks: list[asyncio.Task[Any]], reason: str) -> None:
+    async def _shut_down(self, tasks: list[asyncio.Task[Any]], reason: str) -> bool:
         """In this order: hang up, say that we stopped, close the journal, let the lake publish the rest."""
         log.info("stopping", reason=reason)
         assert self._fleet is not None
@@ -170,9 +134,10 @@ class Service:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(self._journal.close)
-        await self._finish_lake()
-        self._write_status()
-        log.info("stopped", frames=self._journal.stats.frames)
+        published = await self._lake.finish()
+        write_status(self._settings.journal_dir, self.status())
+        log.info("stopped", frames=self._journal.stats.frames, all_published=published)
+        return published
 
     def _start_fields(self) -> dict[str, Any]:
         return {
@@ -183,6 +148,10 @@ class Service:
             "receive": "tap" if self._tapped else "library",
             "settings": self._settings.public(),
         }
+
+    def _clock_stepped(self, step_ns: int) -> None:
+        self._journal.append_event("clock", {"step_ns": step_ns})
+        log.warning("the clock was stepped", seconds=round(step_ns / 1e9, 3))
 
     def _trouble(self, text: str) -> None:
         log.error("journal", trouble=text)
@@ -244,80 +213,7 @@ class Service:
         self._missing = Counter({name: self._missing[name] + 1 for name in absent})
         return {name for name in absent if self._missing[name] < MISSING_LISTS}
 
-    # --- the lake's process -----------------------------------------------------------------------
-
-    async def _keep_lake(self) -> None:
-        """Keep the lake's process running; its failures cost time, never data."""
-        backoff = Backoff()
-        while True:
-            began = time.monotonic()
-            self._lake = await self._start_lake("--follow")
-            code = await self._lake.wait()
-            backoff.healthy_for(time.monotonic() - began)
-            delay_s = backoff.next_delay_s()
-            self._last_error = f"the lake's process ended with {code}"
-            log.error("the lake's process ended", code=code, again_in_s=round(delay_s, 2))
-            await asyncio.sleep(delay_s)
-
-    async def _start_lake(self, *options: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "recorder", "publish", *options),
-            *("--data-dir", str(self._settings.data_dir)),
-            env={**os.environ, "RECORDER_PUBLISH_INTERVAL": str(self._settings.publish_interval)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C in a terminal is ours: the lake ends when the journal does
-        )
-
-    async def _finish_lake(self) -> None:
-        """The journal is closed: the lake's process publishes the rest and goes, or a new one does it."""
-        code = await self._wait_lake() if self._lake is not None else None
-        if code != 0:
-            self._lake = await self._start_lake()
-            code = await self._wait_lake()
-        if code != 0:
-            log.error("not all is published: run `recorder publish`, the journal has everything", code=code)
-
-    async def _wait_lake(self) -> int | None:
-        assert self._lake is not None
-        try:
-            async with asyncio.timeout(LAKE_STOP_S):
-                return await self._lake.wait()
-        except TimeoutError:
-            self._lake.kill()
-            return None
-
-    # --- clock and status -------------------------------------------------------------------------
-
-    async def _keep_time(self) -> None:
-        """Journal every step of the wall clock, and watch how late the event loop runs."""
-        wall_ns, steady_ns = time.time_ns(), time.monotonic_ns()
-        lag_ms, since = 0.0, steady_ns
-        while True:
-            await asyncio.sleep(0.05)
-            new_wall_ns, new_steady_ns = time.time_ns(), time.monotonic_ns()
-            lag_ms = max(lag_ms, (new_steady_ns - steady_ns) / 1e6 - 50)
-            step_ns = (new_wall_ns - wall_ns) - (new_steady_ns - steady_ns)
-            if abs(step_ns) > CLOCK_STEP_S * 1e9:
-                self._journal.append_event("clock", {"step_ns": step_ns})
-                log.warning("the clock was stepped", seconds=round(step_ns / 1e9, 3))
-            wall_ns, steady_ns = new_wall_ns, new_steady_ns
-            if new_steady_ns - since > 1e9:
-                self._loop_lag_ms, lag_ms, since = lag_ms, 0.0, new_steady_ns
-
-    async def _keep_status(self) -> None:
-        while True:
-            self._write_status()
-            await asyncio.sleep(STATUS_EVERY_S)
-
-    def _write_status(self) -> None:
-        target = self._settings.journal_dir / STATUS_NAME
-        draft = target.with_suffix(".new")
-        try:
-            draft.write_text(json.dumps(asdict(self.status())))
-            draft.replace(target)
-        except OSError as error:  # a full disk: the journal says so, this file is only a convenience
-            log.debug("status not written", reason=str(error))
+    # --- status ---------------------------------------------------------------------------------
 
     def status(self) -> Status:
         """The state of the moment."""
@@ -348,16 +244,7 @@ class Service:
             buffered_bytes=journal.buffered_bytes,
             dropped_frames=journal.dropped_frames,
             trouble=journal.trouble,
-            loop_lag_ms=round(self._loop_lag_ms, 2),
-            lake_alive=self._lake is not None and self._lake.returncode is None,
-            last_error=errors[0] if errors else self._last_error,
+            loop_lag_ms=round(self._pulse.loop_lag_ms, 2),
+            lake_alive=self._lake.alive,
+            last_error=errors[0] if errors else self._last_error or self._lake.last_error,
         )
-
-
-def read_status(journal_dir: Path) -> dict[str, Any] | None:
-    """What a service last said of itself, None where it never did."""
-    try:
-        status: dict[str, Any] = json.loads((journal_dir / STATUS_NAME).read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return status

@@ -8,7 +8,7 @@ from typing import Any
 from analytics.lake import Lake, LakeNotFoundError
 from recorder.journal.reader import writer_alive
 from recorder.lake.tables import TABLES
-from recorder.service import read_status
+from recorder.vitals import read_status
 
 
 def collect(data_dir: Path) -> dict[str, Any]:

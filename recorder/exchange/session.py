@@ -15,10 +15,8 @@ the request's id and carries no error confirms it; one with an error refuses it.
 acknowledges is covered by a ping sent after each round of subscriptions: messages of one socket are
 handled in order, so its pong proves that every earlier request has been handled.
 
-Silence. Pings prove the socket, not the feed, so every stream has its own watchdog. How long a stream may
-be quiet depends on how busy it has been on this connection: twenty times its mean interval is unlikely by
-chance (e^-20 for independent arrivals), within fixed bounds. A silent stream is subscribed again; if that
-does not bring it back, the connection is given up.
+Silence. Every stream has its own watchdog (`pace`). A silent stream is subscribed again; if that does not
+bring it back, the connection is given up.
 """
 
 import enum
@@ -34,18 +32,14 @@ from recorder.exchange.messages import (
     encode_subscribe,
     encode_unsubscribe,
 )
+from recorder.exchange.pace import Pace
 
 PING_EVERY_S: Final = 10.0
 """The venue closes a connection it heard nothing from for 30 s."""
 DEAD_AFTER_S: Final = 30.0
 """Nothing at all received for this long, pings unanswered: the socket is dead whatever TCP says."""
-SILENT_AFTER_MIN_S: Final = 20.0
-SILENT_AFTER_MAX_S: Final = 300.0
-SILENT_INTERVALS: Final = 20
-"""A stream is silent after this many of its own mean intervals, within the two bounds above. Frames within
-one second count as one arrival, for they come in bursts."""
-UNKNOWN_PACE_AFTER_S: Final = 60.0
-"""The bound for a stream of which nothing has arrived yet on this connection."""
+MAX_PINGS: Final = 100
+"""Unanswered pings that are remembered: a venue may never answer one."""
 RETRY_REFUSED_S: Final = 60.0
 
 
@@ -97,31 +91,6 @@ class Output:
     give_up: str | None = None
 
 
-@dataclass(slots=True)
-class _Pace:
-    """How busy one stream has been since the connection opened."""
-
-    since: float
-    last: float
-    last_ns: int | None = None
-    active_s: int = 0
-    """Seconds in which at least one frame came."""
-    second: int = -1
-    silent: bool = False
-
-    def saw(self, now: float, recv_ns: int) -> None:
-        self.last, self.last_ns, self.silent = now, recv_ns, False
-        if int(now) != self.second:
-            self.second = int(now)
-            self.active_s += 1
-
-    def silent_after_s(self) -> float:
-        if self.active_s == 0:
-            return UNKNOWN_PACE_AFTER_S
-        mean_interval = max(self.last - self.since, 1.0) / self.active_s
-        return min(max(SILENT_INTERVALS * mean_interval, SILENT_AFTER_MIN_S), SILENT_AFTER_MAX_S)
-
-
 def topic_fields(topic: Topic) -> list[str]:
     """A topic as the journal writes it: [stream], [stream, market] or [stream, market, period]."""
     return [part for part in (topic.stream, topic.market, topic.period) if part is not None]
@@ -143,7 +112,7 @@ class Session:
         self._pending: dict[int, Topic] = {}
         self._refused: dict[Topic, float] = {}
         self._pings: list[int] = []
-        self._pace: dict[Stream, _Pace] = {}
+        self._pace: dict[Stream, Pace] = {}
         self._last_ping = now
         self._last_heard = now
 
@@ -198,7 +167,7 @@ class Session:
         asked = [(self._take_id(), topic) for topic in topics]
         self._pending.update(asked)
         for _, topic in asked:
-            self._pace.setdefault(topic.stream, _Pace(since=now, last=now))
+            self._pace.setdefault(topic.stream, Pace(since=now, last=now))
         output.notes.append(_topics_note("subscribe", asked))
         output.texts += [encode_subscribe(topic, request_id) for request_id, topic in asked]
         output.texts.append(self._ping(now))
@@ -210,7 +179,7 @@ class Session:
     def _ping(self, now: float) -> str:
         self._last_ping = now
         request_id = self._take_id()
-        self._pings.append(request_id)
+        self._pings = [*self._pings[-MAX_PINGS:], request_id]
         return encode_ping(request_id)
 
     def alive(self, now: float) -> None:
@@ -289,7 +258,7 @@ class Session:
                 pace.silent = True
                 fallen.append(stream)
                 output.notes.append(Note("silence", {"stream": stream, "last": pace.last_ns}))
-            elif pace.silent and pace.active_s and quiet_s > 2 * pace.silent_after_s():
+            elif pace.silent and pace.arrivals and quiet_s > 2 * pace.silent_after_s():
                 output.give_up = f"{stream} stayed silent for {quiet_s:.0f} s"
         return fallen
 

@@ -270,6 +270,13 @@ class JournalWriter:
             trouble=self._failure or self._output.trouble,
         )
 
+    def wait_flushed(self, timeout_s: float) -> bool:
+        """Wait until the kernel has what was appended before this call; False when it took too long."""
+        appended_ns, ends = time.time_ns(), time.monotonic() + timeout_s
+        while self._last_flush_ns <= appended_ns and time.monotonic() < ends:
+            time.sleep(self._flush_s / 10)
+        return self._last_flush_ns > appended_ns
+
     def close(self) -> None:
         """Write all that was appended, sync it, release the lock. A second call does nothing.
 

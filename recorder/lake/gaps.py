@@ -51,8 +51,9 @@ class _State(msgspec.Struct):
 
     running: bool = False
     started: int = 0
-    subscribed: bool = False
-    """Whether the session has asked for anything yet."""
+    subscribed: bool = True
+    """False from a start until the session asks for something, or stops: killed in between, it leaves no
+    topic that could be missed, and its start stands for the next one's."""
     alive: int = 0
     markets_known: bool = False
     markets: set[str] = msgspec.field(default_factory=set)
@@ -127,7 +128,7 @@ class GapMachine:
 
     def _start(self, record: Record) -> None:
         state = self._state
-        if not state.running or state.subscribed:  # else: killed before it could note a subscription
+        if state.subscribed:
             state.started = _us(record)
         self.crashed()
         state.running, state.subscribed, state.markets_known = True, False, False
@@ -137,7 +138,7 @@ class GapMachine:
 
     def _stop(self, record: Record) -> None:
         self._lose(list(self._state.good), _us(record), "stop", str(record.fields.get("reason", "")))
-        self._state.running = False
+        self._state.running, self._state.subscribed = False, True
 
     def _markets(self, record: Record) -> None:
         state = self._state

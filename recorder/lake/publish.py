@@ -36,7 +36,7 @@ from recorder.lake.merge import due_merge, merge_files
 from recorder.lake.source import Source, market_table
 from recorder.lake.tables import DEPTH, GAPS, KLINES, MARKETS, REJECTS, STATE, TABLES, TRADES, Table
 
-BUFFER_BYTES: Final = 96 * 1024 * 1024
+BUFFER_BYTES: Final = 40 * 1024 * 1024
 """Rows in waiting beyond this are published at once: memory stays flat at any load."""
 LOCK_NAME: Final = "publisher.lock"
 DEDUPED: Final = (TRADES, DEPTH)

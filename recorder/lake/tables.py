@@ -74,6 +74,7 @@ TRADES: Final = Table(
     time="ts_event",
     order=("market", "ts_event", "seq"),
     key=("market", "trade_id"),
+    plain=("price", "quantity"),
     delta=("trade_id", "ts_event", "ts_recv", "seq"),
 )
 
@@ -103,6 +104,8 @@ DEPTH: Final = Table(
         "bids.list.element.quantity",
         "asks.list.element.price",
         "asks.list.element.quantity",
+        "index_price",
+        "mark_price",
     ),
     delta=("ts_event", "ts_recv", "seq"),
 )
@@ -158,7 +161,25 @@ STATE: Final = Table(
     time="ts_recv",
     order=("market", "ts_recv", "seq"),
     key=("market", "ts_recv", "seq"),
-    delta=("ts_recv", "seq"),
+    plain=(
+        "ts_recv",
+        "last",
+        "open",
+        "high",
+        "low",
+        "change",
+        "volume",
+        "turnover",
+        "mark_price",
+        "index_price",
+        "open_interest",
+        "funding_rate_last",
+        "funding_rate_next",
+        "funding_rate_predict",
+        "sell_total",
+        "buy_total",
+        "seq",
+    ),
 )
 
 MARKETS: Final = Table(

@@ -12,7 +12,7 @@ import pytest
 from recorder.capture import stream
 from recorder.capture.backoff import Backoff
 from recorder.capture.stream import StreamConnection
-from recorder.exchange import session
+from recorder.exchange import pace, session
 from recorder.exchange.messages import Topic
 from recorder.journal.reader import JournalReader
 from recorder.journal.writer import JournalWriter
@@ -287,8 +287,8 @@ class TestStorm:
 class TestWatchdog:
     @pytest.fixture(autouse=True)
     def _quick(self, monkeypatch):
-        monkeypatch.setattr(session, "SILENT_AFTER_MIN_S", 0.4)
-        monkeypatch.setattr(session, "SILENT_AFTER_MAX_S", 0.4)
+        monkeypatch.setattr(pace, "UNKNOWN_AFTER_S", 0.4)
+        monkeypatch.setattr(pace, "SILENT_AFTER_MAX_S", 0.4)
 
     async def test_a_silent_stream_is_asked_for_again_then_given_up(
         self, serve, play, answer_one, journal, eventually

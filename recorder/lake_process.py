@@ -1,0 +1,72 @@
+"""The lake's process as the service sees it: started, kept running, waited for."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from recorder.capture.backoff import Backoff
+
+STOP_WAIT_S: Final = 600.0
+"""How long a clean stop waits for the rest to be published. The journal has it in any case."""
+
+log = structlog.get_logger()
+
+
+class LakeProcess:
+    """`recorder publish --follow` as a child. Its failures cost time, never data."""
+
+    def __init__(self, data_dir: Path, publish_interval_s: float) -> None:
+        self._data_dir = data_dir
+        self._publish_interval_s = publish_interval_s
+        self._process: asyncio.subprocess.Process | None = None
+        self.last_error: str | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def keep(self) -> None:
+        """Keep it running until cancelled."""
+        backoff = Backoff()
+        while True:
+            began = time.monotonic()
+            self._process = await self._start("--follow")
+            code = await self._process.wait()
+            backoff.healthy_for(time.monotonic() - began)
+            delay_s = backoff.next_delay_s()
+            self.last_error = f"the lake's process ended with {code}"
+            log.error("the lake's process ended", code=code, again_in_s=round(delay_s, 2))
+            await asyncio.sleep(delay_s)
+
+    async def finish(self) -> bool:
+        """After the journal was closed: wait until the rest is published, by a new process if need be."""
+        code = await self._wait() if self._process is not None else None
+        if code != 0:
+            self._process = await self._start()
+            code = await self._wait()
+        return code == 0
+
+    async def _start(self, *options: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "recorder", "publish", *options),
+            *("--data-dir", str(self._data_dir)),
+            env={**os.environ, "RECORDER_PUBLISH_INTERVAL": str(self._publish_interval_s)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C in a terminal is ours: the lake ends when the journal does
+        )
+
+    async def _wait(self) -> int | None:
+        assert self._process is not None
+        try:
+            async with asyncio.timeout(STOP_WAIT_S):
+                return await self._process.wait()
+        except TimeoutError:
+            self._process.kill()
+            return None
