@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable
@@ -311,3 +312,5 @@ def main() -> None:
         sys.exit(0)  # the reader of our output has seen enough
     except OSError as error:
         _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 1)
+    except sqlite3.Error as error:
+        _fail(f"the lake's manifest: {error}", 1)

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +21,7 @@ from rich.text import Text
 from analytics.lake import Lake, open_lake
 from analytics.views import write_views
 from recorder.config import Settings
-from recorder.lake.manifest import read_files
+from recorder.lake.manifest import FileInfo, read_files
 from recorder.logs import set_up_logging
 from recorder.service import Service
 from recorder.show import console, show_rows, size
@@ -93,27 +95,28 @@ def _simulated_exchange(markets: int) -> Iterator[tuple[str, str]]:
 async def _record(service: Service, data_dir: Path, seconds: float, out: Console) -> None:
     stop = asyncio.Event()
     recording = asyncio.create_task(service.run(stop))
+    began = service.status()
     ends = time.monotonic() + seconds
     with Live(console=out, refresh_per_second=4, transient=False) as live:
-        before = service.status()
+        before = began
         while (left := ends - time.monotonic()) > 0 and not recording.done():
             await asyncio.sleep(min(1.0, max(left, 0.05)))
             now = service.status()
-            live.update(_progress(before, now, data_dir, max(left - 1, 0)))
+            live.update(_progress(before, now, data_dir, f"{max(ends - time.monotonic(), 0):.0f} s left"))
             before = now
         stop.set()
-        live.update(
-            Group(_progress(before, before, data_dir, 0), Text("Stopping: publishing what is left ..."))
-        )
+        live.update(_progress(began, before, data_dir, "publishing what is left"))
         await recording
-        live.update(_progress(service.status(), service.status(), data_dir, 0))
+        live.update(_progress(began, before, data_dir, "done"))
 
 
-def _progress(before: Status, now: Status, data_dir: Path, left_s: float) -> Group:
+def _progress(before: Status, now: Status, data_dir: Path, stage: str) -> Group:
+    """Frames by stream with their rate between two looks, rows by table, and one line about the rest."""
     seconds = max((now.at_ns - before.at_ns) / 1e9, 1e-3)
     files = read_files(data_dir) or []
-    rows = {name: sum(file.rows for file in files if file.table == name) for name in _STREAM_TABLES.values()}
-    gaps = sum(file.rows for file in files if file.table == "gaps")
+    rows = Counter(dict.fromkeys(_STREAM_TABLES.values(), 0))
+    for file in files:
+        rows[file.table] += file.rows
     table = Table("stream", "frames", "frames/s", "rows in the lake", header_style="bold")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -121,18 +124,22 @@ def _progress(before: Status, now: Status, data_dir: Path, left_s: float) -> Gro
         count = now.frames_by_stream.get(stream, 0)
         rate = (count - before.frames_by_stream.get(stream, 0)) / seconds
         table.add_row(stream, f"{count:,}", f"{rate:,.0f}", f"{rows[name]:,}")
-    lag_ms = (now.at_ns - now.last_recv_ns) / 1e6 if now.last_recv_ns else None
-    lake_bytes = sum(file.bytes for file in files)
+    return Group(table, Text(_the_rest(now, files, stage)))
+
+
+def _the_rest(now: Status, files: list[FileInfo], stage: str) -> str:
+    newest_us = max((file.max_us for file in files if file.table == "trades" and file.rows), default=None)
+    lag = f"lake {now.at_ns / 1e9 - newest_us / 1e6:.1f} s behind" if newest_us and stage != "done" else ""
     parts = [
-        f"{left_s:3.0f} s left",
-        f"{now.connections_up}/{now.connections} connections up",
-        f"last frame {lag_ms:.0f} ms ago" if lag_ms is not None else "no frame yet",
+        stage,
+        f"{now.connections_up} of {now.connections} connections up",
         f"received {size(now.frame_bytes)}",
         f"journal {size(now.journal_bytes)}",
-        f"lake {size(lake_bytes)}",
-        f"gap rows {gaps}",
+        f"lake {size(sum(file.bytes for file in files))}",
+        lag,
+        f"gap rows {sum(file.rows for file in files if file.table == 'gaps')}",
     ]
-    return Group(table, Text("   ".join(parts)))
+    return "   ".join(part for part in parts if part)
 
 
 def _answer(out: Console, data_dir: Path) -> None:
@@ -157,9 +164,10 @@ _RECORDED: Final = " UNION ALL ".join(
 def _what_next(lake: Lake, data_dir: Path) -> str:
     reasons = lake.sql("SELECT reason, count(*) FROM gaps GROUP BY ALL ORDER BY ALL")
     assert reasons is not None
+    program = "recorder" if shutil.which("recorder") else sys.argv[0]
     told = ", ".join(f"{count} {reason}" for reason, count in reasons.fetchall())
     return (
         f"\nGaps: {told}. They cover the time before each topic was first heard and after the stop: "
         "the lake says what it has not.\n"
-        f"Next: recorder sql --data-dir {data_dir}   or   recorder status --data-dir {data_dir}"
+        f"Next: {program} sql --data-dir {data_dir}   or   {program} status --data-dir {data_dir}"
     )

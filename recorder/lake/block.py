@@ -4,6 +4,7 @@ Texts are never copied to be read: an Arrow string array lies over the block its
 bounds of the wanted texts, so that every second element is the text between two of them; those are null.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -22,6 +23,8 @@ BLOCK_LIMIT_BYTES: Final = 2**31 - 1
 """Arrow's string offsets are 32 bits."""
 LEADING_LIMIT: Final = 6
 """Bytes of "-0.000" passed over before a decimal is looked at closely; most that are long end there."""
+STRIPE_BYTES: Final = 256 * 1024
+"""Bytes of a block looked at together: what is made of them stays in the cache."""
 _EVERY_SECOND: Final = 0x55
 _LEADING: Final = np.isin(np.arange(256), list(b"-0."))
 
@@ -60,34 +63,47 @@ class Block:
 def index_block(data: bytes) -> Block:
     """Find the lines and quotes of a block; it ends with a newline and holds at least 16 bytes."""
     raw = np.frombuffer(data, np.uint8)
-    marks = np.flatnonzero((raw == ord('"')) | (raw == ord("\n")))
-    last = np.flatnonzero(raw[marks] == ord("\n"))
+    marks = _where(raw, lambda stripe: (stripe == ord('"')) | (stripe == ord("\n")))
+    low = _where(raw, lambda stripe: stripe < ord(" "))
+    is_end = raw[low] == ord("\n")
+    ends = low[is_end]
+    last = np.searchsorted(marks, ends)
     first = np.empty_like(last)
     first[0] = 0
     first[1:] = last[:-1] + 1
     tame = np.ones(len(last), np.bool_)
-    for wild in _wild(data, raw, len(last)):
-        tame[np.searchsorted(marks[last], wild)] = False
+    for wild in (low[~is_end], *_wild(data, raw)):
+        tame[np.searchsorted(ends, wild)] = False
     words: NDArray[np.uint64] = np.ndarray((len(data) - 7,), "<u8", data, strides=(1,))
     pairs: NDArray[np.void] = np.ndarray((len(data) - 15,), "V16", data, strides=(1,))
     return Block(data, raw, words, pairs, marks, first, last, tame)
 
 
-def _wild(data: bytes, raw: Bytes, lines: int) -> list[Ints]:
+def _where(raw: Bytes, holds: Callable[[Bytes], Bools]) -> Ints:
+    """The positions of the bytes for which `holds`, which is asked about stripes that fit the cache."""
+    stripes = range(0, len(raw), STRIPE_BYTES)
+    return np.concatenate([np.flatnonzero(holds(raw[at : at + STRIPE_BYTES])) + at for at in stripes])
+
+
+def _wild(data: bytes, raw: Bytes) -> list[Ints]:
     """Where bytes stand that a reader by position could misread: escapes, exponents, plus signs (Arrow
-    takes them, JSON and the venue do not), anything beyond printable ASCII."""
+    takes them, JSON and the venue do not), anything beyond ASCII."""
     found = [np.flatnonzero(raw == byte) for byte in b"\\+" if bytes((byte,)) in data]
     if not data.isascii():
         found.append(np.flatnonzero(raw >= 0x80))
-    if np.count_nonzero(raw < 0x20) != lines:
-        found.append(np.flatnonzero((raw < 0x20) & (raw != ord("\n"))))
-    before, here, after = raw[:-2], raw[1:-1], raw[2:]  # whole arrays: few passes, no positions
-    exponent = (here | 0x20) == ord("e")
-    exponent &= is_digit(before) | (before == ord("."))
-    exponent &= is_digit(after) | (after == ord("-"))
-    if exponent.any():
-        found.append(np.flatnonzero(exponent) + 1)
-    return found
+    found += [_exponents(raw[at : at + STRIPE_BYTES + 2]) + at for at in range(0, len(raw), STRIPE_BYTES)]
+    return [wild for wild in found if wild.size]
+
+
+def _exponents(raw: Bytes) -> Ints:
+    """Where an `e` or `E` stands as in a number: after a digit or a point, before a digit or a minus."""
+    likely = (raw[1:-1] | 0x20) == ord("e")
+    likely &= (raw[:-2] - ord(".")) < 12  # unsigned: from the point to the nine, and the slash between
+    if not likely.any():
+        return np.zeros(0, np.int64)
+    here = np.flatnonzero(likely) + 1
+    before, after = raw[here - 1], raw[here + 1]
+    return here[(before != ord("/")) & (is_digit(after) | (after == ord("-")))]
 
 
 def is_digit(raw: Bytes) -> Bools:

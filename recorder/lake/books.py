@@ -23,14 +23,19 @@ _FIRST, _BETWEEN, _SECOND = 0, 1, 2
 class _Strings:
     """The strings from each line's first level to its last, those between the lists among them.
 
-    `begin` and `count` are by line; `word` holds the bytes from each closing quote on.
+    `begin` and `count` are by line; `after` holds the bytes that follow each closing quote: all the first
+    ones, all the second ones, and so on.
     """
 
     opens: Ints
     closes: Ints
-    word: NDArray[np.uint64]
+    after: list[Bytes]
     begin: Ints
     count: Ints
+
+    def followed_by(self, text: bytes) -> Bools:
+        """Which strings end with this text, the first byte of which is the closing quote."""
+        return np.logical_and.reduce([found == byte for found, byte in zip(self.after, text[1:], strict=False)])
 
     def require(self, fits: Bools) -> None:
         """Raise Misfit where a line has a string that does not fit."""
@@ -88,25 +93,20 @@ def read_books(block: Block, layout: Layout, lines: Ints, first_seq: int) -> Bat
 
 def _strings(block: Block, books: Books, lines: Ints) -> _Strings:
     first = block.first[lines] + books.before - 1
-    count = block.last[lines] - books.after + 2 - first
+    count = (block.last[lines] - books.after + 2 - first) // 2
     end = np.cumsum(count)
-    marks = block.marks[np.arange(end[-1]) + np.repeat(first - (end - count), count)]
-    opens, closes = marks[0::2], marks[1::2]
-    word = block.words[np.minimum(closes, len(block.words) - 1)]
-    return _Strings(opens, closes, word, (end - count) // 2, count // 2)
-
-
-def _follows(word: NDArray[np.uint64], text: bytes) -> Bools:
-    """Which words begin with the text."""
-    mask = np.uint64((1 << 8 * len(text)) - 1)
-    found: Bools = (word & mask) == np.uint64(int.from_bytes(text, "little"))
-    return found
+    begin = end - count
+    place = np.arange(0, 2 * end[-1], 2) + np.repeat(first - 2 * begin, count)
+    opens, closes = block.marks.take(place), block.marks[1:].take(place)
+    longest = max(len(text) for text in (books.gap, books.step, _END))
+    after = [block.raw[offset:].take(closes, mode="clip") for offset in range(1, longest)]
+    return _Strings(opens, closes, after, begin, count)
 
 
 def _split(books: Books, strings: _Strings) -> _Sides:
     """Find where the first list ends. Raises Misfit unless exactly two lists end, the second as the last."""
     lines, last = len(strings.begin), strings.begin + strings.count - 1
-    ends = np.flatnonzero(_follows(strings.word, _END))
+    ends = np.flatnonzero(strings.followed_by(_END))
     if len(ends) != 2 * lines or (ends[1::2] != last).any() or (ends[0::2] < strings.begin).any():
         line = np.searchsorted(last, ends)
         require((np.bincount(line, minlength=lines) == 2) & np.isin(last, ends))
@@ -121,8 +121,8 @@ def _split(books: Books, strings: _Strings) -> _Sides:
 
 def _check_gaps(books: Books, strings: _Strings, sides: _Sides) -> None:
     """Price and quantity must alternate, with the right gaps. Raises Misfit."""
-    gap = _follows(strings.word, books.gap)
-    step = _follows(strings.word, books.step) | _follows(strings.word, _END)
+    gap = strings.followed_by(books.gap)
+    step = strings.followed_by(books.step) | strings.followed_by(_END)
     second = sides.last + books.between // 2
     starts = np.stack([strings.begin, strings.begin, second], axis=1).reshape(-1)
     counts = np.stack([sides.levels[0] * 2, second - 1 - sides.last, sides.levels[1] * 2], axis=1)
