@@ -25,8 +25,8 @@ bench: .venv/ready-dev
 	$(BIN)/python benchmarks/run.py
 
 bench-rivals: .venv/ready-dev
-	$(BIN)/python benchmarks/rivals.py --install .venv-rivals
-	$(BIN)/python benchmarks/run.py --rivals .venv-rivals
+	$(BIN)/python benchmarks/rivals.py --install build/rivals
+	$(BIN)/python benchmarks/run.py --only rivals
 
 bench-load: .venv/ready-dev
 	$(BIN)/python benchmarks/load.py
@@ -51,4 +51,4 @@ lock:
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-rivals .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache

@@ -134,9 +134,8 @@ class TestSql:
         assert [word for word in ("market", "trade_id", "AAA", "100.5") if word not in done.stdout] == []
 
     def test_the_prompt_reads_statements_over_several_lines_and_survives_mistakes(self, data_dir):
-        done = recorder(
-            "sql", "--format", "csv", "--data-dir", data_dir, stdin="SELECT nonsense;\nSELECT count(*) AS n\nFROM trades;\n"
-        )  # fmt: skip
+        statements = "SELECT nonsense;\nSELECT count(*) AS n\nFROM trades;\n"
+        done = recorder("sql", "--format", "csv", "--data-dir", data_dir, stdin=statements)
         assert done.returncode == 0
         assert "nonsense" in done.stdout
         assert done.stdout.endswith("n\n2\n")

@@ -101,7 +101,9 @@ class Venue:
         for socket, topics in list(self.sockets.items()):
             if (stream, market) in topics and not socket.closed:
                 moment = time.time()
-                with suppress(ConnectionError):  # the client has gone: it was sent all the same, into the void
+                with suppress(
+                    ConnectionError
+                ):  # the client has gone: it was sent all the same, into the void
                     await socket.send_str(text)
                 if result is not None:
                     self.sent.append((moment, stream, market, result))

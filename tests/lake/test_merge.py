@@ -116,7 +116,7 @@ class TestContent:
 
 
 def test_a_reader_of_the_lake_sees_every_row_once_while_files_are_swapped(data_dir, recorder):
-    """Counts run without pause during publishes and merges: never a duplicate, never a hole, never an error."""
+    """Counts run without pause during publishes and merges: never a duplicate, a hole or an error."""
     counts = []
     failures = []
     done = threading.Event()

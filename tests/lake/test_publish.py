@@ -185,7 +185,7 @@ class TestReadable:
             pass
         assert [lake.rows(name) for name in TABLES] == [[]] * len(TABLES)
 
-    def test_polars_reads_the_same_rows(self, data_dir, lake):
+    def test_polars_reads_the_same_rows(self, data_dir):
         record(data_dir, trade("AAA", 1), trade("BBB", 1)).stop()
         publish_once(data_dir)
         frame = pl.read_parquet(data_dir / "lake" / "trades" / "**/*.parquet", hive_partitioning=True)
