@@ -99,7 +99,6 @@ class Service:
             asyncio.create_task(self._lake.keep(), name="lake"),
             asyncio.create_task(self._pulse.beat(), name="pulse"),
             asyncio.create_task(keep_status(settings.journal_dir, self.status), name="status"),
-            asyncio.create_task(self._fleet.failed(), name="fleet"),
             asyncio.create_task(stop.wait(), name="stop"),
         ]
         try:

@@ -66,14 +66,6 @@ class Fleet:
             self._tasks[number] = asyncio.create_task(connection.run(), name=f"connection {number}")
         return self.connections[number]
 
-    async def failed(self) -> None:
-        """Returns never, unless a connection's task ends, which is a bug: then its error is raised."""
-        while True:
-            for task in self._tasks.values():
-                if task.done():
-                    task.result()
-            await asyncio.sleep(1.0)
-
     async def stop(self) -> None:
         """Hang up everywhere, politely where the venue answers. What was received is in the journal."""
         ending = [asyncio.create_task(connection.stop()) for connection in self.connections.values()]

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from recorder.capture.backoff import Backoff
 from recorder.capture.tap import TapConnection
 from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError, Reply, Stream, Topic, parse
-from recorder.exchange.session import Output, Session
+from recorder.exchange.session import Output, Session, State
 
 HOUSEKEEPING_S: Final = 0.1
 OPEN_TIMEOUT_S: Final = 10.0
@@ -112,20 +112,30 @@ class StreamConnection:
     async def run(self) -> None:
         """Connect again and again, each time after a longer wait unless data flowed for a minute."""
         backoff = Backoff()
-        await self._connect_once(backoff)
+        await self._try(backoff)
         while not self._stopping.is_set():
             delay_s = backoff.next_delay_s()
             log.info("reconnecting", connection=self.number, after_s=round(delay_s, 2))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay_s)
                 return
-            await self._connect_once(backoff)
+            await self._try(backoff)
 
     async def stop(self) -> None:
         """Close as the protocol says: what the venue sent before it saw our close still arrives."""
         self._stopping.set()
         if self._socket is not None:
             await self._socket.close()
+
+    async def _try(self, backoff: Backoff) -> None:
+        """One connection from dial to end. A mistake of ours costs this connection, not the recording."""
+        try:
+            await self._connect_once(backoff)
+        except Exception as error:
+            log.exception("a connection failed in a way nobody foresaw", connection=self.number)
+            if self._session.state is State.DIALLING:
+                self._session.lost()
+            self._down(f"unforeseen: {error!r}", self.stats.last_recv_ns)
 
     async def _connect_once(self, backoff: Backoff) -> None:
         self._session.dial()
@@ -139,14 +149,14 @@ class StreamConnection:
             self._session.lost()
             socket.transport.abort()
             return
-        opened_at = time.monotonic()
+        opened_ns = time.time_ns()
         reason = "cancelled"
         try:
             reason = await self._converse(socket)
         finally:
             self._note(self._observe(time.monotonic()))
             if self.stats.last_recv_ns is not None:
-                backoff.healthy_for(time.monotonic() - opened_at)
+                backoff.healthy_for((self.stats.last_recv_ns - opened_ns) / 1e9)
             self._session.lost()
             self._down("stop" if self._stopping.is_set() else reason, self.stats.last_recv_ns)
             self.stats.last_recv_ns = None

@@ -426,3 +426,21 @@ async def test_a_real_journal_tells_the_life_of_a_connection_in_order(
     received = [each["t"] for each in records[1 : down + 1] if "f" in each]
     assert records[down + 1]["last"] == received[-1]
     assert all(each["c"] == 1 for each in records[1:])
+
+
+async def test_a_mistake_of_ours_costs_one_connection_and_not_the_recording(
+    serve, play, journal, eventually, monkeypatch
+):
+    original = stream.Session.opened
+    calls = []
+
+    def opened(self, now):
+        calls.append(now)
+        if len(calls) == 1:
+            raise RuntimeError("nobody foresaw this")
+        return original(self, now)
+
+    monkeypatch.setattr(stream.Session, "opened", opened)
+    async with serve(play) as venue, running(venue.url, journal, A) as connection:
+        await eventually(lambda: connection.state == "live")
+        assert any("nobody foresaw this" in fields["reason"] for fields in journal.fields("down"))
