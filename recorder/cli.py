@@ -213,6 +213,11 @@ def publish(
         gained = publish_once(settings.data_dir)
     except LakeError as error:
         raise Failure(str(error)) from error
+    except (OSError, sqlite3.Error) as error:
+        raise Failure(
+            f"cannot write the lake in {settings.data_dir}: {error}; "
+            "mend that and publish again: the journal has everything"
+        ) from error
     told = ", ".join(f"{rows:,} {table}" for table, rows in gained.items() if rows)
     typer.echo(f"Published {told}." if told else "Nothing new: the lake has all that the journal holds.")
 
@@ -313,4 +318,4 @@ def main() -> None:
     except OSError as error:
         _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 1)
     except sqlite3.Error as error:
-        _fail(f"the lake's manifest: {error}", 1)
+        _fail(f"the lake's manifest cannot be read: {error}", 1)

@@ -17,6 +17,8 @@ from analytics.lake import Lake
 Form = Literal["table", "csv", "json"]
 MAX_TABLE_ROWS: Final = 1_000
 """A terminal table shows this many rows and says how many more there are; csv and json show all."""
+STATUS_STALE_S: Final = 5.0
+"""A running service writes its status each second."""
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 
 
@@ -169,6 +171,9 @@ def _recorder_line(each: dict[str, Any], now_ns: int) -> str:
         f"{said['frames']:,} frames since start",
         journal,
     ]
+    silent_s = (now_ns - said["at_ns"]) / 1e9
+    if silent_s > STATUS_STALE_S:
+        parts.append(f"[red]it last said so {ago(silent_s)} ago[/red]")
     if said["dropped_frames"]:
         parts.append(f"[red]{said['dropped_frames']:,} frames dropped[/red]")
     if said["trouble"] or said["last_error"]:

@@ -1,8 +1,10 @@
 """The README's SQL and Python run as they stand."""
 
+import json
 import re
 from pathlib import Path
 
+import duckdb
 import pytest
 from journals import Recorder, book, candle, state, trade
 
@@ -11,7 +13,8 @@ from recorder.config import Settings
 from recorder.lake.follow import publish_once
 from recorder.lake.tables import TABLES
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 
 
 def blocks(language):
@@ -46,6 +49,14 @@ def test_the_python_example_runs(data_dir, tmp_path, monkeypatch):
     names = {}
     exec(example, names)  # noqa: S102  # the README's own words
     assert names["frame"].rows() == [("AAA", 1)]
+
+
+def test_the_journal_is_read_as_its_document_says(data_dir):
+    [statement] = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "journal.md").read_text(), re.DOTALL)
+    frames = duckdb.sql(statement.replace("data/journal", f"{data_dir}/journal")).fetchall()
+    assert [json.loads(frame)["method"] for (frame,) in frames] == [
+        "update.trade", "update.depth", "update.kline", "update.state",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
