@@ -7,6 +7,7 @@ ends, the child reads the journal to its end, publishes, and goes.
 
 import asyncio
 import contextlib
+import json
 import os
 import sys
 import time
@@ -34,6 +35,7 @@ LIST_EVERY_S: Final = 30
 """A listed market is subscribed within a minute."""
 MISSING_LISTS: Final = 2
 """A market is delisted when it is absent from this many answers in a row: one may be cut short."""
+MARKETS_NAME: Final = "markets.json"
 START_FLUSH_S: Final = 5.0
 """How long the start waits for its first record to be written: a stalled disk must not stop capture."""
 SWITCH_S: Final = 0.001
@@ -158,9 +160,14 @@ class Service:
     # --- markets ----------------------------------------------------------------------------------
 
     async def _first_markets(self, rest: RestClient, scheduler: AsyncIOScheduler) -> None:
-        """Get the first list however long the venue takes, then look again on schedule."""
+        """Get the first list however long the venue takes, then look again on schedule.
+
+        The stream may work while REST does not: until there is a list, the last one known is recorded.
+        """
         backoff = Backoff()
         listed = await self._refresh_markets(rest)
+        if not listed:
+            self._recall_markets()
         while not listed:
             await asyncio.sleep(backoff.next_delay_s())
             listed = await self._refresh_markets(rest)
@@ -174,6 +181,21 @@ class Service:
             max_instances=1,
         )
         scheduler.start()
+
+    def _recall_markets(self) -> None:
+        assert self._fleet is not None
+        try:
+            known = set(json.loads((self._settings.journal_dir / MARKETS_NAME).read_text()))
+        except (OSError, ValueError):
+            return
+        wanted = known if self._settings.all_markets else known & set(self._settings.markets)
+        if wanted:
+            log.warning("recording the markets of the last list known", markets=len(wanted))
+            self._fleet.set_markets(wanted)
+
+    def _remember_markets(self, listed: set[str]) -> None:
+        with contextlib.suppress(OSError):  # a full disk: the journal says so
+            (self._settings.journal_dir / MARKETS_NAME).write_text(json.dumps(sorted(listed)))
 
     async def _refresh_markets(self, rest: RestClient) -> bool:
         """Follow the venue's list: listed markets in, delisted ones out. False: there was no list."""
@@ -195,6 +217,7 @@ class Service:
             self._last_error = "the market list names no market to record"
             log.warning("no market list", reason=self._last_error)
             return False
+        self._remember_markets(listed)
         added, dropped = self._fleet.set_markets(listed | self._not_yet_delisted(listed))
         if added or dropped:
             log.info("markets", recording=len(self._fleet.markets), added=len(added), dropped=dropped)

@@ -252,6 +252,19 @@ async def test_a_rest_side_that_answers_502_is_waited_for(tmp_path):
         assert compare(tmp_path, venue) == {"trade": {}, "depth": {}}
 
 
+async def test_after_a_restart_the_stream_is_recorded_although_rest_is_down(tmp_path):
+    async with Venue() as venue:
+        async with recording(tmp_path, venue) as process:
+            process.send_signal(signal.SIGTERM)
+            assert await ended(process) == 0
+        venue.rest_status = 502
+        async with recording(tmp_path, venue) as process:
+            await Feed(venue).push(10)
+            process.send_signal(signal.SIGTERM)
+            assert await ended(process) == 0
+    assert compare(tmp_path, venue) == {"trade": {}, "depth": {}}
+
+
 async def test_a_venue_that_accepts_and_closes_at_once_meets_no_storm(tmp_path):
     async with Venue(close_at_once=True) as venue:
         process = start(tmp_path, venue)
