@@ -42,10 +42,17 @@ class Lake:
                 relation = self._connection.sql(query)
                 return relation.materialize() if relation is not None else None
             except duckdb.IOException:
-                if attempt == ATTEMPTS - 1:
+                if attempt == ATTEMPTS - 1 or not self._overtaken():
                     raise
-                time.sleep(RETRY_S)
         raise AssertionError("the last attempt returns or raises")
+
+    def _overtaken(self) -> bool:
+        """Whether the files have changed under a query, within the time that a commit takes to move them."""
+        time.sleep(RETRY_S)
+        files = read_files(self._data_dir)
+        return files != self._files or any(
+            not (self._data_dir / "lake" / file.path).exists() for file in files or ()
+        )
 
     def files(self) -> list[FileInfo]:
         """The files of the lake as last committed."""

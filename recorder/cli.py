@@ -4,7 +4,6 @@ import asyncio
 import signal
 import sqlite3
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -108,9 +107,16 @@ def demo(
     """
     settings = load_settings(config, {"data_dir": data_dir})
     _make_data_dir(settings)
+    from analytics.lake import LakeNotFoundError  # noqa: PLC0415
     from recorder.demo import run_demo  # noqa: PLC0415
 
-    run_demo(settings, seconds, markets)
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # through every `finally`: no exchange is left behind
+    try:
+        run_demo(settings, seconds, markets)
+    except (LakeNotFoundError, RuntimeError) as error:
+        raise Failure(str(error)) from error
 
 
 @app.command()
@@ -176,9 +182,6 @@ async def _simulate(settings: Any, log: Path | None) -> None:
 def publish(
     data_dir: DataDir = None,
     config: Config = None,
-    follow: Annotated[
-        bool, typer.Option(help="Go on while a recorder records (the service does this)")
-    ] = False,
 ) -> None:
     """Turns what the journal holds and the lake does not into Parquet, once: recovery after a crash.
 
@@ -187,7 +190,6 @@ def publish(
     settings = load_settings(config, {"data_dir": data_dir})
     from analytics.views import write_views  # noqa: PLC0415
     from recorder.journal.reader import writer_alive  # noqa: PLC0415
-    from recorder.lake.follow import follow as follow_journal  # noqa: PLC0415
     from recorder.lake.follow import publish_once  # noqa: PLC0415
     from recorder.lake.publish import LakeError  # noqa: PLC0415
     from recorder.logs import set_up_logging  # noqa: PLC0415
@@ -198,13 +200,8 @@ def publish(
         raise Failure(
             f"there is no journal in {settings.data_dir}: --data-dir or RECORDER_DATA_DIR says where it is"
         )
-    write_views(settings.data_dir)
     try:
-        if follow:
-            follow_journal(
-                settings.data_dir, settings.publish_interval, _stop_thread_on_signals(), lambda _: None
-            )
-            return
+        write_views(settings.data_dir)
         if any(writer_alive(directory) for directory in journal.glob("*/")):
             typer.echo(
                 f"A recorder is running; it publishes by itself every {settings.publish_interval:g} s."
@@ -220,13 +217,6 @@ def publish(
         ) from error
     told = ", ".join(f"{rows:,} {table}" for table, rows in gained.items() if rows)
     typer.echo(f"Published {told}." if told else "Nothing new: the lake has all that the journal holds.")
-
-
-def _stop_thread_on_signals() -> threading.Event:
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 @app.command()

@@ -85,8 +85,10 @@ def _simulated_exchange(markets: int) -> Iterator[tuple[str, str]]:
     )
     try:
         assert process.stdout is not None
-        addresses = [process.stdout.readline().split()[-1] for _ in range(2)]
-        yield addresses[0], addresses[1]
+        told = [process.stdout.readline().split() for _ in range(2)]
+        if not all(told):
+            raise RuntimeError("the simulated exchange did not start")
+        yield told[0][-1], told[1][-1]
     finally:
         process.terminate()
         process.wait()

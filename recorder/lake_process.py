@@ -1,7 +1,6 @@
 """The lake's process as the service sees it: started, kept running, waited for."""
 
 import asyncio
-import os
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ log = structlog.get_logger()
 
 
 class LakeProcess:
-    """`recorder publish --follow` as a child. Its failures cost time, never data."""
+    """`recorder.lake_worker` as a child. Its failures cost time, never data."""
 
     def __init__(self, data_dir: Path, publish_interval_s: float) -> None:
         self._data_dir = data_dir
@@ -36,28 +35,33 @@ class LakeProcess:
         backoff = Backoff()
         while True:
             began = time.monotonic()
-            self._process = await self._start("--follow")
-            code = await self._process.wait()
+            try:
+                self._process = await self._start(str(self._publish_interval_s))
+                code = await self._process.wait()
+                self.last_error = f"the lake's process ended with {code}"
+            except Exception as error:  # noqa: BLE001  # no process to be had: too many open files, no memory
+                self.last_error = f"the lake's process cannot be started: {error}"
             backoff.healthy_for(time.monotonic() - began)
             delay_s = backoff.next_delay_s()
-            self.last_error = f"the lake's process ended with {code}"
-            log.error("the lake's process ended", code=code, again_in_s=round(delay_s, 2))
+            log.error("the lake's process", reason=self.last_error, again_in_s=round(delay_s, 2))
             await asyncio.sleep(delay_s)
 
     async def finish(self) -> bool:
         """After the journal was closed: wait until the rest is published, by a new process if need be."""
-        code = await self._wait() if self._process is not None else None
-        if code != 0:
-            self._process = await self._start()
-            code = await self._wait()
+        try:
+            code = await self._wait() if self._process is not None else None
+            if code != 0:
+                self._process = await self._start()
+                code = await self._wait()
+        except OSError as error:
+            log.error("the lake's process cannot be started", reason=str(error))  # noqa: TRY400  # a message
+            return False
         return code == 0
 
-    async def _start(self, *options: str) -> asyncio.subprocess.Process:
+    async def _start(self, *arguments: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "recorder", "publish", *options),
-            *("--data-dir", str(self._data_dir)),
-            env={**os.environ, "RECORDER_PUBLISH_INTERVAL": str(self._publish_interval_s)},
-            stdin=subprocess.DEVNULL,
+            *(sys.executable, "-P", "-m", "recorder.lake_worker", str(self._data_dir), *arguments),
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C in a terminal is ours: the lake ends when the journal does
         )

@@ -25,8 +25,10 @@ from recorder.capture.fleet import Fleet
 from recorder.capture.rest import RestClient, RestError
 from recorder.capture.tap import tap_works
 from recorder.config import ConfigError, Settings
+from recorder.exchange.answers import parse_market_list
 from recorder.exchange.endpoints import MARKET_LIST
-from recorder.exchange.messages import PUSH_HEAD, ProtocolError, parse_market_list
+from recorder.exchange.messages import PUSH_HEAD, ProtocolError
+from recorder.journal.segment import JournalError
 from recorder.journal.writer import JournalWriter
 from recorder.lake_process import LakeProcess
 from recorder.vitals import Pulse, Status, keep_status, write_status
@@ -58,6 +60,9 @@ class Service:
         self._session = uuid.uuid4().hex
         self._started_ns = time.time_ns()
         self._missing: Counter[str] = Counter()
+        self._faults: tuple[str, ...] = ()
+        self._unknown: list[str] = []
+        self._remembered: set[str] = set()
         self._tapped = False
         self._last_error: str | None = None
         self._lake = LakeProcess(settings.data_dir, settings.publish_interval)
@@ -100,6 +105,7 @@ class Service:
         tasks = [
             asyncio.create_task(self._lake.keep(), name="lake"),
             asyncio.create_task(self._pulse.beat(), name="pulse"),
+            asyncio.create_task(self._watch_journal(), name="journal"),
             asyncio.create_task(keep_status(settings.journal_dir, self.status), name="status"),
             asyncio.create_task(stop.wait(), name="stop"),
         ]
@@ -134,8 +140,10 @@ class Service:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.to_thread(self._journal.close)
-        published = await self._lake.finish()
+        try:
+            await asyncio.to_thread(self._journal.close)
+        finally:
+            published = await self._lake.finish()
         write_status(self._settings.journal_dir, self.status())
         log.info("stopped", frames=self._journal.stats.frames, all_published=published)
         return published
@@ -149,6 +157,12 @@ class Service:
             "receive": "tap" if self._tapped else "library",
             "settings": self._settings.public(),
         }
+
+    async def _watch_journal(self) -> None:
+        """A journal that is not written any more must not look like recording. Raises JournalError."""
+        while self._journal.failure is None:  # noqa: ASYNC110  # a thread sets it
+            await asyncio.sleep(1.0)
+        raise JournalError(self._journal.failure)
 
     def _clock_stepped(self, step_ns: int) -> None:
         self._journal.append_event("clock", {"step_ns": step_ns})
@@ -187,15 +201,21 @@ class Service:
         try:
             known = set(json.loads((self._settings.journal_dir / MARKETS_NAME).read_text()))
         except (OSError, ValueError):
-            return
+            known = set(self._settings.markets) - {"all"}
         wanted = known if self._settings.all_markets else known & set(self._settings.markets)
         if wanted:
-            log.warning("recording the markets of the last list known", markets=len(wanted))
+            log.warning("no market list yet: recording the markets known before", markets=len(wanted))
             self._fleet.set_markets(wanted)
 
     def _remember_markets(self, listed: set[str]) -> None:
+        if listed == self._remembered:
+            return
+        target = self._settings.journal_dir / MARKETS_NAME
+        draft = target.with_suffix(".new")
         with contextlib.suppress(OSError):  # a full disk: the journal says so
-            (self._settings.journal_dir / MARKETS_NAME).write_text(json.dumps(sorted(listed)))
+            draft.write_text(json.dumps(sorted(listed)))
+            draft.replace(target)
+            self._remembered = set(listed)
 
     async def _refresh_markets(self, rest: RestClient) -> bool:
         """Follow the venue's list: listed markets in, delisted ones out. False: there was no list."""
@@ -207,17 +227,20 @@ class Service:
             self._last_error = str(error)
             log.warning("no market list", reason=str(error))
             return False
-        for fault in faults:
-            log.warning("a market of the list cannot be read", reason=fault)
+        if faults != self._faults:
+            self._faults = faults
+            log.warning("odd entries in the market list", reasons=faults)
         listed = {market.name for market in markets if market.available}
+        if listed:
+            self._remember_markets(listed)
         if not self._settings.all_markets:
             self._warn_unknown(listed)
             listed &= set(self._settings.markets)
-        if not listed and not self._fleet.markets:
+        if not listed:
             self._last_error = "the market list names no market to record"
             log.warning("no market list", reason=self._last_error)
             return False
-        self._remember_markets(listed)
+        self._last_error = None
         added, dropped = self._fleet.set_markets(listed | self._not_yet_delisted(listed))
         if added or dropped:
             log.info("markets", recording=len(self._fleet.markets), added=len(added), dropped=dropped)
@@ -225,8 +248,9 @@ class Service:
 
     def _warn_unknown(self, listed: set[str]) -> None:
         unknown = sorted(set(self._settings.markets) - listed)
-        if unknown:
+        if unknown and unknown != self._unknown:
             log.warning("markets that the venue does not list now", markets=unknown)
+        self._unknown = unknown
 
     def _not_yet_delisted(self, listed: set[str]) -> set[str]:
         """Recorded markets that are absent, but not for long enough."""

@@ -17,6 +17,7 @@ from analytics.lake import Lake
 Form = Literal["table", "csv", "json"]
 MAX_TABLE_ROWS: Final = 1_000
 """A terminal table shows this many rows and says how many more there are; csv and json show all."""
+MAX_NOTICES: Final = 8
 STATUS_STALE_S: Final = 5.0
 """A running service writes its status each second."""
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
@@ -149,7 +150,17 @@ def show_status(report: dict[str, Any]) -> None:
         table.add_row(row["table"], f"{row['rows']:,}", str(row["files"]), size(row["bytes"]), age)
     out.print(table)
     _show_gaps(out, report["gaps"])
+    odd = {text: count for text, count in report["notices"].items() if not text.startswith("candle order")}
+    if odd:
+        told = ", ".join(
+            f"{text} ({count:,})" for text, count in sorted(odd.items(), key=_by_count)[:MAX_NOTICES]
+        )
+        out.print(f"Unlike the protocol, and read all the same: {told}")
     out.print(f"Disk: {size(report['disk']['free_bytes'])} free of {size(report['disk']['total_bytes'])}")
+
+
+def _by_count(notice: tuple[str, int]) -> int:
+    return -notice[1]
 
 
 def _recorder_line(each: dict[str, Any], now_ns: int) -> str:
@@ -176,6 +187,8 @@ def _recorder_line(each: dict[str, Any], now_ns: int) -> str:
         parts.append(f"[red]it last said so {ago(silent_s)} ago[/red]")
     if said["dropped_frames"]:
         parts.append(f"[red]{said['dropped_frames']:,} frames dropped[/red]")
+    if not said["lake_alive"]:
+        parts.append("[red]the lake's process is down[/red]")
     if said["trouble"] or said["last_error"]:
         parts.append(f"[red]{said['trouble'] or said['last_error']}[/red]")
     return ", ".join(parts)

@@ -7,6 +7,7 @@ from typing import Any
 
 from analytics.lake import Lake, LakeNotFoundError
 from recorder.journal.reader import writer_alive
+from recorder.lake.manifest import read_notices
 from recorder.lake.tables import TABLES
 from recorder.vitals import read_status
 
@@ -21,12 +22,14 @@ def collect(data_dir: Path) -> dict[str, Any]:
         "disk": _disk(data_dir),
         "tables": [],
         "gaps": {"open": [], "last_day": []},
+        "notices": {},
     }
     try:
         lake = Lake(data_dir)
     except LakeNotFoundError:
         return report
     report["tables"] = _tables(lake)
+    report["notices"] = read_notices(data_dir)
     report["gaps"] = {
         "open": _rows(
             lake,

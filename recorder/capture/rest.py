@@ -7,8 +7,9 @@ from typing import Any, Final, Protocol, Self
 
 import aiohttp
 
+from recorder.exchange.answers import Answer, parse_answer
 from recorder.exchange.endpoints import Endpoint, retryable
-from recorder.exchange.messages import MAX_FRAME_BYTES, Answer, ProtocolError, parse_answer
+from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError
 
 TIMEOUT_S: Final = 15.0
 

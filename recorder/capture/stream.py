@@ -79,6 +79,8 @@ class StreamConnection:
         self._wanted_add: dict[Topic, None] = {}
         self._wanted_drop: dict[Topic, None] = {}
         self._stopping = asyncio.Event()
+        self._first_push: float | None = None
+        self._last_push = 0.0
 
     @property
     def state(self) -> str:
@@ -133,9 +135,9 @@ class StreamConnection:
             await self._connect_once(backoff)
         except Exception as error:
             log.exception("a connection failed in a way nobody foresaw", connection=self.number)
-            if self._session.state is State.DIALLING:
+            if self._session.state is not State.DOWN:
                 self._session.lost()
-            self._down(f"unforeseen: {error!r}", self.stats.last_recv_ns)
+            self._down(f"unforeseen: {error!r}")
 
     async def _connect_once(self, backoff: Backoff) -> None:
         self._session.dial()
@@ -143,25 +145,26 @@ class StreamConnection:
             socket = await self._dial()
         except (OSError, TimeoutError, WebSocketException) as error:
             self._session.lost()
-            self._down(f"connect: {_reason(error)}", None)
+            self._down(f"connect: {_reason(error)}")
             return
         if self._stopping.is_set():  # in the meantime: nothing was asked for
             self._session.lost()
             socket.transport.abort()
             return
-        opened_ns = time.time_ns()
         reason = "cancelled"
         try:
             reason = await self._converse(socket)
         finally:
-            self._note(self._observe(time.monotonic()))
-            if self.stats.last_recv_ns is not None:
-                backoff.healthy_for((self.stats.last_recv_ns - opened_ns) / 1e9)
-            self._session.lost()
-            self._down("stop" if self._stopping.is_set() else reason, self.stats.last_recv_ns)
-            self.stats.last_recv_ns = None
-            self._socket = None
             socket.transport.abort()
+            self._socket = None
+            self._note(self._observe(time.monotonic()))
+            self._session.lost()
+            backoff.healthy_for(self._delivered_s())
+            self._down("stop" if self._stopping.is_set() else reason)
+
+    def _delivered_s(self) -> float:
+        """For how long this connection delivered: from its first push to its last."""
+        return self._last_push - self._first_push if self._first_push is not None else 0.0
 
     async def _dial(self) -> ClientConnection:
         def build(*args: Any, **kwargs: Any) -> ClientConnection:
@@ -261,6 +264,8 @@ class StreamConnection:
             if tally[initial]:
                 self.stats.streams[stream] += tally[initial]
                 self._session.saw(stream, now, recv_ns)
+                self._last_push = now
+                self._first_push = now if self._first_push is None else self._first_push
         for frame in others:
             if (reply := _reply(frame)) is not None:
                 _merge(output, self._session.heard(reply, now))
@@ -270,8 +275,8 @@ class StreamConnection:
         """Journal what happened, then say what is to be said: a record never waits for a slow peer."""
         self._note(output)
         assert self._socket is not None
-        for text in output.texts:
-            async with asyncio.timeout(SEND_TIMEOUT_S):
+        async with asyncio.timeout(SEND_TIMEOUT_S):
+            for text in output.texts:
                 await self._socket.send(text)
 
     def _note(self, output: Output) -> None:
@@ -280,7 +285,9 @@ class StreamConnection:
             if note.kind in ("refused", "silence"):
                 log.warning(note.kind, connection=self.number, **note.fields)
 
-    def _down(self, reason: str, last_recv_ns: int | None) -> None:
+    def _down(self, reason: str) -> None:
+        last_recv_ns, self.stats.last_recv_ns = self.stats.last_recv_ns, None
+        self._first_push = None
         self.stats.up = False
         self.stats.last_error = reason
         self._journal.append_event("down", {"reason": reason, "last": last_recv_ns}, self.number)

@@ -82,7 +82,7 @@ class Request:
 
 def parse_request(text: bytes | str) -> Request:
     """Read a client's text. Raises ProtocolError: not JSON, no object, no method, params no object."""
-    message = _object(text)
+    message = json_object(text)
     method = message.get("method")
     if not isinstance(method, str):
         raise ProtocolError("no method")
@@ -233,7 +233,7 @@ TIME_RANGE_S: Final = (946_684_800, 4_102_444_800)
 
 def parse(frame: bytes | str) -> Message:
     """Read one server text. Raises ProtocolError with the reason a reject is kept under."""
-    message = _object(frame)
+    message = json_object(frame)
     method = message.get("method")
     stream = PUSH_METHODS.get(method) if isinstance(method, str) else None
     if stream is None:
@@ -246,7 +246,7 @@ def parse(frame: bytes | str) -> Message:
     return _PARSERS[stream](message["result"], notices)
 
 
-def _object(text: bytes | str) -> dict[str, Any]:
+def json_object(text: bytes | str) -> dict[str, Any]:
     if len(text) > MAX_FRAME_BYTES:
         raise ProtocolError("frame too large")
     try:
@@ -301,7 +301,7 @@ def optional_decimal(value: object, field: str) -> str | None:
     return None if value is None or value in _NO_VALUE else decimal_text(value, field)
 
 
-def _integer(value: object, field: str) -> int:
+def integer(value: object, field: str) -> int:
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
         return int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
@@ -309,7 +309,7 @@ def _integer(value: object, field: str) -> int:
     return value
 
 
-def _name(value: object, field: str) -> str:
+def name_text(value: object, field: str) -> str:
     if not isinstance(value, str) or not value:
         raise ProtocolError(f"{field} is missing")
     return value
@@ -349,8 +349,8 @@ def parse_trade(item: object, market: str | None = None) -> Trade:
     seconds = float(decimal_text(time, "trade.time"))
     check_time_s(seconds, "trade.time")
     return Trade(
-        id=_integer(item.get("id"), "trade.id"),
-        market=_name(item.get("market", market), "trade.market"),
+        id=integer(item.get("id"), "trade.id"),
+        market=name_text(item.get("market", market), "trade.market"),
         price=decimal_text(item.get("price"), "trade.price"),
         amount=decimal_text(item.get("amount"), "trade.amount"),
         type=side,
@@ -369,10 +369,10 @@ def parse_book(result: object, market: str | None = None) -> Book:
     """One book snapshot; `market` serves where the object leaves it out (the depth endpoint)."""
     if not isinstance(result, dict):
         raise ProtocolError("depth is not an object")
-    time_ms = _integer(result.get("time"), "depth.time")
+    time_ms = integer(result.get("time"), "depth.time")
     check_time_s(time_ms / 1000, "depth.time")
     return Book(
-        market=_name(result.get("market", market), "depth.market"),
+        market=name_text(result.get("market", market), "depth.market"),
         asks=_levels(result.get("asks"), "depth.asks"),
         bids=_levels(result.get("bids"), "depth.bids"),
         last=optional_decimal(result.get("last"), "depth.last"),
@@ -404,7 +404,7 @@ def _kline_push(result: object, notices: tuple[str, ...]) -> KlinePush:
     rows = result.get("data")
     if not isinstance(rows, list):
         raise ProtocolError("kline.data is not a list")
-    period = _name(result.get("period"), "kline.period")
+    period = name_text(result.get("period"), "kline.period")
     market = result.get("market")
     candles, faults = parse_candles(rows, market if isinstance(market, str) else None)
     return KlinePush(period, candles, faults, notices + _unknown(result, KLINE_FIELDS, "kline"))
@@ -429,12 +429,12 @@ def parse_candle(row: object, market: str | None) -> Candle:
     if not isinstance(row, list) or len(row) < 6:
         raise ProtocolError("candle row is too short")
     own_market = row[7] if len(row) > 7 else market
-    time = _integer(row[0], "candle.time")
+    time = integer(row[0], "candle.time")
     check_time_s(time, "candle.time")
     prices = [decimal_text(value, "candle price") for value in row[1:5]]
     order, high, low, close = _column_order(prices)
     return Candle(
-        market=_name(own_market, "candle.market"),
+        market=name_text(own_market, "candle.market"),
         time=time,
         open=prices[0],
         high=prices[high],
@@ -462,7 +462,7 @@ def _column_order(prices: list[str]) -> tuple[CandleOrder, int, int, int]:
 
 
 def _named_candle(row: dict[str, Any], market: str | None) -> Candle:
-    time_ms = _integer(row.get("time"), "candle.time")
+    time_ms = integer(row.get("time"), "candle.time")
     check_time_s(time_ms / 1000, "candle.time")
     prices = {
         name: decimal_text(row.get(name), f"candle.{name}") for name in ("open", "high", "low", "close")
@@ -471,7 +471,7 @@ def _named_candle(row: dict[str, Any], market: str | None) -> Candle:
     if numbers["high"] != max(numbers.values()) or numbers["low"] != min(numbers.values()):
         raise ProtocolError("candle high and low do not bound its prices")
     return Candle(
-        market=_name(row.get("market", market), "candle.market"),
+        market=name_text(row.get("market", market), "candle.market"),
         time=time_ms // 1000,
         open=prices["open"],
         high=prices["high"],
@@ -504,7 +504,7 @@ def parse_states(result: object) -> dict[str, dict[str, Any]]:
         for name in STATE_DECIMALS:
             optional_decimal(state.get(name), f"state.{name}")
         if state.get("funding_time") is not None:
-            _integer(state["funding_time"], "state.funding_time")
+            integer(state["funding_time"], "state.funding_time")
     return result
 
 
@@ -564,110 +564,3 @@ def kline_result(period: str, rows: list[list[Any]], market: str | None = None) 
     if market is not None:
         result["market"] = market
     return result
-
-
-# --- REST answers -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A REST answer: `code` 0 is success, `data` whatever the call gives, `time` the server's seconds."""
-
-    code: int
-    message: str
-    data: Any
-    time: float | None = None
-
-
-def parse_answer(body: bytes) -> Answer:
-    """Read a REST body. Raises ProtocolError where it is not the venue's envelope (a gateway's HTML)."""
-    message = _object(body)
-    code = message.get("code")
-    if not isinstance(code, int) or isinstance(code, bool):
-        raise ProtocolError("answer without a code")
-    time = message.get("time")
-    if not isinstance(time, int | float) or not TIME_RANGE_S[0] <= time < TIME_RANGE_S[1]:
-        time = None
-    return Answer(
-        code,
-        str(message.get("msg", "")),
-        message.get("data"),
-        None if time is None else float(time),
-    )
-
-
-def encode_answer(data: Any) -> bytes:
-    """A successful REST body."""
-    return msgspec.json.encode({"code": 0, "msg": "success", "data": data})
-
-
-def encode_refusal(code: int, message: str) -> bytes:
-    """A refused REST body, sent with HTTP 200 as the venue does."""
-    return msgspec.json.encode({"code": code, "msg": message, "data": None})
-
-
-@dataclass(frozen=True, slots=True)
-class Market:
-    """One market's description, the wire's names; decimals as text."""
-
-    name: str
-    type: int
-    stock: str
-    money: str
-    tick_size: str | None
-    amount_min: str | None
-    stock_prec: int | None
-    money_prec: int | None
-    amount_prec: int | None
-    fee_prec: int | None
-    available: bool
-    leverages: tuple[str, ...]
-    limits: tuple[tuple[str, str, str], ...]
-
-
-def parse_market(item: object) -> Market:
-    """One entry of market/list. Raises ProtocolError where even the name is missing."""
-    if not isinstance(item, dict):
-        raise ProtocolError("market is not an object")
-    precisions = {
-        name: _integer(item[name], f"market.{name}") if item.get(name) is not None else None
-        for name in ("stock_prec", "money_prec", "amount_prec", "fee_prec")
-    }
-    limits, leverages = item.get("limits") or [], item.get("leverages") or []
-    if not isinstance(limits, list) or not isinstance(leverages, list):
-        raise ProtocolError("market.limits or market.leverages is not a list")
-    if any(not isinstance(limit, list) or len(limit) < 3 for limit in limits):
-        raise ProtocolError("market.limits has a row that is no triple")
-    return Market(
-        name=_name(item.get("name"), "market.name"),
-        type=_integer(item.get("type", 1), "market.type"),
-        stock=str(item.get("stock") or ""),
-        money=str(item.get("money") or ""),
-        tick_size=optional_decimal(item.get("tick_size"), "market.tick_size"),
-        amount_min=optional_decimal(item.get("amount_min"), "market.amount_min"),
-        available=item.get("available", True) is not False,
-        leverages=tuple(decimal_text(value, "market.leverages") for value in leverages),
-        limits=tuple(
-            (
-                decimal_text(a, "market.limits"),
-                decimal_text(b, "market.limits"),
-                decimal_text(c, "market.limits"),
-            )
-            for a, b, c, *_ in limits
-        ),
-        **precisions,
-    )
-
-
-def parse_market_list(data: object) -> tuple[tuple[Market, ...], tuple[str, ...]]:
-    """All markets that can be read, and the reasons of those that cannot."""
-    if not isinstance(data, list):
-        raise ProtocolError("market list is not a list")
-    markets: list[Market] = []
-    faults: list[str] = []
-    for item in data:
-        try:
-            markets.append(parse_market(item))
-        except ProtocolError as error:
-            faults.append(str(error))
-    return tuple(markets), tuple(faults)

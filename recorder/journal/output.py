@@ -4,6 +4,7 @@ The flusher calls `put`; the syncer calls `sync` and is the only one that closes
 disk holds up the syncer and never the flusher.
 """
 
+import errno
 import os
 import threading
 import time
@@ -119,6 +120,7 @@ class SegmentOutput:
     # --- the flusher's side -----------------------------------------------------------------------------
 
     def _open(self) -> None:
+        self._directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         created_ns = time.time_ns()
         name = segment_name(created_ns, self._ordinal)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
@@ -212,9 +214,10 @@ class SegmentOutput:
         is begun; once per trouble, or a dead disk would fill the directory with beginnings.
         """
         try:
+            self._refuse_removed()
             if self._new_name:
-                self._new_name = False
                 sync_directory(self._directory)
+                self._new_name = False
             while self._retired:
                 retired = self._retired.popleft()
                 try:
@@ -227,6 +230,11 @@ class SegmentOutput:
                 self._rotate = True
             return
         self._syncing.end("the journal is synced again")
+
+    def _refuse_removed(self) -> None:
+        """Writes into a file that was removed succeed and are lost: that is a trouble like any other."""
+        if os.fstat(self._descriptor).st_nlink == 0:
+            raise FileNotFoundError(errno.ENOENT, "the file was removed")
 
     def close(self) -> None:
         """Sync and close everything. Raises JournalError where the last sync fails."""

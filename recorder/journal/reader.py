@@ -5,10 +5,10 @@ no line that the crc of its check line does not vouch for.
 """
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from recorder.journal.blocks import MAGIC
 from recorder.journal.segment import Segment, segments, writer_alive
@@ -19,8 +19,7 @@ __all__ = ["Block", "Damage", "JournalReader", "Position", "Segment", "last_seq"
 CHUNK_BYTES: Final = 4 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A place just after a check line.
 
     `offset` counts the verified decompressed bytes of the segment before it, `seq` is the next record's,
@@ -72,7 +71,7 @@ class JournalReader:
         self._continues = self._skipping = self._position.segment > 0
         self._ordinal = self._position.segment - 1
         self._verifier: SegmentVerifier | None = None
-        self._merged: list[bytes] = []
+        self._merged: list[memoryview] = []
         self._merged_bytes = 0
         self._merged_seq = 0
 
@@ -108,16 +107,31 @@ class JournalReader:
     def _drain(self) -> Iterator[Block | Damage]:
         assert self._verifier is not None
         while (flushes := self._verifier.step()) is not None:
-            for flush in flushes:
+            yield from self._take(flushes)
+
+    def _take(self, flushes: Sequence[Flush]) -> Iterator[Block | Damage]:
+        for flush in flushes:
+            if flush.loss is None and self._follows(flush):
+                self._merge(flush)
+            else:
                 yield from self._accept(flush)
+            if self._merged_bytes >= self._chunk_bytes:
+                yield from self._give()
+
+    def _follows(self, flush: Flush) -> bool:
+        """Whether it goes on where the last one ended, as nearly all do."""
+        return (
+            self._continues
+            and not self._skipping
+            and flush.check.seq - flush.check.records == self._reached.seq
+        )
 
     def _finish(self) -> Iterator[Block | Damage]:
         """Close a segment that is complete; the writer may have added to it after the last look."""
         verifier = self._verifier
         assert verifier is not None
         while (flushes := verifier.finish()) is not None:
-            for flush in flushes:
-                yield from self._accept(flush)
+            yield from self._take(flushes)
         yield from self._give()
         loss = verifier.tail()
         if self._skipping and self._reached.segment == self._ordinal:
@@ -144,8 +158,6 @@ class JournalReader:
             at_next = _first_time(flush)
             yield Damage(self._ordinal, self._position, first_seq, at_next, loss.reason, loss.bytes)
         self._merge(flush)
-        if self._merged_bytes >= self._chunk_bytes:
-            yield from self._give()
 
     def _merge(self, flush: Flush) -> None:
         same = self._reached.segment == self._ordinal
@@ -168,11 +180,9 @@ class JournalReader:
 
 
 def _first_time(flush: Flush) -> int:
-    if flush.lines.startswith(b'{"t":'):
-        digits = flush.lines[5 : flush.lines.index(b",")]
-        if digits.isdigit():
-            return int(digits)
-    return flush.check.at
+    head = bytes(flush.lines[:32])
+    digits = head[5:].partition(b",")[0]
+    return int(digits) if head.startswith(b'{"t":') and digits.isdigit() else flush.check.at
 
 
 def last_seq(directory: Path) -> int:

@@ -3,7 +3,7 @@
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from recorder.journal.blocks import BrokenError, ZstdBlocks
 from recorder.journal.record import CHECK_START, Check, parse_check
@@ -25,14 +25,13 @@ class Loss:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Flush:
+class Flush(NamedTuple):
     """The verified lines before one check line; `size` counts them and the check line in bytes.
 
     `loss` is what could not be verified between the last verified flush and this one.
     """
 
-    lines: bytes
+    lines: memoryview
     check: Check
     size: int
     loss: Loss | None
@@ -108,7 +107,7 @@ class SegmentVerifier:
         if not text:
             self._keep(b"")
         elif text.startswith(CHECK_START, check_at):
-            lines = text[:check_at]
+            lines = memoryview(text)[:check_at]
             check = parse_check(text[check_at:], zlib.crc32(lines))
             if check is None:
                 return self._scan()
@@ -124,7 +123,7 @@ class SegmentVerifier:
         start = 0
         while (bounds := _next_check(text, start)) is not None:
             check_at, end = bounds
-            lines = text[start:check_at]
+            lines = memoryview(text)[start:check_at]
             check = parse_check(text[check_at:end], zlib.crc32(lines))
             if check is None:
                 self._reason = self._reason or "crc mismatch"

@@ -5,6 +5,7 @@ at most `sync_s` later on the disk. A disk that stalls costs nothing until the b
 the frames that an `overflow` event counts.
 """
 
+import contextlib
 import os
 import threading
 import time
@@ -209,8 +210,9 @@ class JournalWriter:
             pass
         except Exception:  # noqa: BLE001 -- the thread's outermost loop: told, and kept in the stats
             self._failure = f"the journal's flusher failed: {traceback.format_exc()}"
-            if self._on_trouble is not None:
-                self._on_trouble(self._failure)
+            with contextlib.suppress(Exception):  # the caller's mistake must not hide this one
+                if self._on_trouble is not None:
+                    self._on_trouble(self._failure)
         finally:
             self._drained.set()
 
@@ -256,6 +258,11 @@ class JournalWriter:
             self._output.sync()
 
     # --- state and end ----------------------------------------------------------------------------------
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing is written any more, for good; None where the writer works or waits for the disk."""
+        return self._failure
 
     @property
     def stats(self) -> WriterStats:

@@ -6,7 +6,7 @@ bounds of the wanted texts, so that every second element is the text between two
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -14,16 +14,16 @@ import pyarrow.compute as pc
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-Ints: TypeAlias = NDArray[np.int64]
+Ints: TypeAlias = NDArray[np.signedinteger[Any]]
 Bools: TypeAlias = NDArray[np.bool_]
 Floats: TypeAlias = NDArray[np.float64]
 Bytes: TypeAlias = NDArray[np.uint8]
 
-BLOCK_LIMIT_BYTES: Final = 2**31 - 1
-"""Arrow's string offsets are 32 bits."""
+BLOCK_LIMIT_BYTES: Final = 2**30
+"""Positions are 32 bits, as Arrow's string offsets are, with room to add to them."""
 LEADING_LIMIT: Final = 6
 """Bytes of "-0.000" passed over before a decimal is looked at closely; most that are long end there."""
-STRIPE_BYTES: Final = 256 * 1024
+STRIPE_BYTES: Final = 128 * 1024
 """Bytes of a block looked at together: what is made of them stays in the cache."""
 _EVERY_SECOND: Final = 0x55
 _LEADING: Final = np.isin(np.arange(256), list(b"-0."))
@@ -81,8 +81,13 @@ def index_block(data: bytes) -> Block:
 
 def _where(raw: Bytes, holds: Callable[[Bytes], Bools]) -> Ints:
     """The positions of the bytes for which `holds`, which is asked about stripes that fit the cache."""
-    stripes = range(0, len(raw), STRIPE_BYTES)
-    return np.concatenate([np.flatnonzero(holds(raw[at : at + STRIPE_BYTES])) + at for at in stripes])
+    found = np.empty(len(raw), np.int32)  # its unused end is never touched, and costs nothing
+    count = 0
+    for at in range(0, len(raw), STRIPE_BYTES):
+        places = np.flatnonzero(holds(raw[at : at + STRIPE_BYTES]))
+        np.add(places, at, out=found[count : count + len(places)], casting="same_kind")
+        count += len(places)
+    return found[:count]
 
 
 def _wild(data: bytes, raw: Bytes) -> list[Ints]:
@@ -103,7 +108,8 @@ def _exponents(raw: Bytes) -> Ints:
         return np.zeros(0, np.int64)
     here = np.flatnonzero(likely) + 1
     before, after = raw[here - 1], raw[here + 1]
-    return here[(before != ord("/")) & (is_digit(after) | (after == ord("-")))]
+    exponents: Ints = here[(before != ord("/")) & (is_digit(after) | (after == ord("-")))]
+    return exponents
 
 
 def is_digit(raw: Bytes) -> Bools:

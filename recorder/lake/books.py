@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from recorder.lake.block import Block, Bools, Floats, Ints, significant
+from recorder.lake.block import Block, Bools, Bytes, Floats, Ints, significant
 from recorder.lake.columns import Batch, doubles, optional_doubles, origin, over, table, timestamps
 from recorder.lake.layout import Books, Layout
 from recorder.lake.plain import EXACT_DIGITS
@@ -16,7 +16,6 @@ from recorder.lake.reading import DECIMAL_LIMIT_BYTES, Misfit, cast_floats, matc
 from recorder.lake.tables import DEPTH, LEVELS
 
 _END: Final = b'"]]'
-_FIRST, _BETWEEN, _SECOND = 0, 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,9 @@ class _Strings:
 
     def followed_by(self, text: bytes) -> Bools:
         """Which strings end with this text, the first byte of which is the closing quote."""
-        return np.logical_and.reduce([found == byte for found, byte in zip(self.after, text[1:], strict=False)])
+        matching = [found == byte for found, byte in zip(self.after, text[1:], strict=False)]
+        fits: Bools = np.logical_and.reduce(matching)
+        return fits
 
     def require(self, fits: Bools) -> None:
         """Raise Misfit where a line has a string that does not fit."""
@@ -44,13 +45,15 @@ class _Strings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Sides:
-    """Which list each string stands in, and how many levels each line has in the two lists."""
+class _Side:
+    """One of the two lists of every line.
 
-    part: NDArray[np.int8]
-    last: Ints
-    """The last string of each line's first list."""
-    levels: tuple[Ints, Ints]
+    The levels of line i are those from offsets[i] to offsets[i + 1]; `prices` says of each level which
+    string its price is. The next one is its quantity.
+    """
+
+    offsets: NDArray[np.int32]
+    prices: Ints
 
 
 def fits_books(books: Books, quotes: Ints) -> Bools:
@@ -65,24 +68,21 @@ def read_books(block: Block, layout: Layout, lines: Ints, first_seq: int) -> Bat
     books = layout.books
     assert books is not None
     strings = _strings(block, books, lines)
-    sides = _split(books, strings)
+    ends = _first_ends(books, strings)
+    sides = _sides(books, strings, ends)
     _check_gaps(books, strings, sides)
-    columns = _columns(block, books, lines, sides, strings)
+    columns = _columns(block, books, lines, ends - strings.begin)
     require(matches(block, layout.form, columns))
     reading = read(block, layout.form, columns)
+    values = _values(block, books, strings, ends)
     notices: Counter[str] = Counter()
-    values = _values(block, strings, sides)
-    names = {_FIRST: "asks", _SECOND: "bids"} if books.asks_first else {_FIRST: "bids", _SECOND: "asks"}
     rows = origin(reading.numbers["t"] // 1000, lines + first_seq)
-    for part, name in names.items():
-        inside = sides.part == part
-        price, quantity = np.ascontiguousarray(values[inside].reshape(-1, 2).T)
-        offsets = np.zeros(len(lines) + 1, np.int32)
-        np.cumsum(sides.levels[part == _SECOND], out=offsets[1:])
-        rows[name] = _level_lists(offsets, price, quantity)
-        rows[f"{name[:-1]}_price"] = doubles(price[offsets[:-1]])
-        rows[f"{name[:-1]}_quantity"] = doubles(quantity[offsets[:-1]])
-        _count_digits(block, strings, inside, f"depth.{name}", notices)
+    for side, name in zip(sides, ("asks", "bids") if books.asks_first else ("bids", "asks"), strict=True):
+        price, quantity = values.take(side.prices), values[1:].take(side.prices)
+        rows[name] = _level_lists(side.offsets, price, quantity)
+        rows[f"{name[:-1]}_price"] = doubles(price[side.offsets[:-1]])
+        rows[f"{name[:-1]}_quantity"] = doubles(quantity[side.offsets[:-1]])
+        _count_digits(block, strings, side, f"depth.{name}", notices)
     wires = {"last": "last", "index_price": "index_price", "mark_price": "sign_price"}
     for column, wire in wires.items():
         rows[column] = optional_doubles(reading.numbers.get(wire), len(lines))
@@ -103,47 +103,65 @@ def _strings(block: Block, books: Books, lines: Ints) -> _Strings:
     return _Strings(opens, closes, after, begin, count)
 
 
-def _split(books: Books, strings: _Strings) -> _Sides:
-    """Find where the first list ends. Raises Misfit unless exactly two lists end, the second as the last."""
+def _first_ends(books: Books, strings: _Strings) -> Ints:
+    """The last string of each line's first list. Raises Misfit unless exactly two lists of whole levels end,
+    the second as the last."""
     lines, last = len(strings.begin), strings.begin + strings.count - 1
     ends = np.flatnonzero(strings.followed_by(_END))
     if len(ends) != 2 * lines or (ends[1::2] != last).any() or (ends[0::2] < strings.begin).any():
         line = np.searchsorted(last, ends)
         require((np.bincount(line, minlength=lines) == 2) & np.isin(last, ends))
-    between = books.between // 2 - 1
     one = ends[0::2] - strings.begin + 1
-    two = strings.count - one - between
+    two = strings.count - one - _between(books)
     require((one % 2 == 0) & (two % 2 == 0) & (two >= 2))
-    counts = np.stack([one, np.full_like(one, between), two], axis=1)
-    part = np.repeat(np.tile(np.array([_FIRST, _BETWEEN, _SECOND], np.int8), lines), counts.reshape(-1))
-    return _Sides(part, ends[0::2], (one // 2, two // 2))
+    return ends[0::2]
 
 
-def _check_gaps(books: Books, strings: _Strings, sides: _Sides) -> None:
+def _between(books: Books) -> int:
+    """How many strings stand between the two lists."""
+    return books.between // 2 - 1
+
+
+def _sides(books: Books, strings: _Strings, ends: Ints) -> tuple[_Side, _Side]:
+    second = ends + 1 + _between(books)
+    end = strings.begin + strings.count
+    return _side(strings.begin, ends + 1), _side(second, end)
+
+
+def _side(begin: Ints, end: Ints) -> _Side:
+    """The lists that stand from string `begin` to before `end`, by line."""
+    levels = (end - begin) // 2
+    offsets = np.zeros(len(levels) + 1, np.int32)
+    np.cumsum(levels, out=offsets[1:])
+    return _Side(offsets, np.arange(0, 2 * offsets[-1], 2) + np.repeat(begin - 2 * offsets[:-1], levels))
+
+
+def _check_gaps(books: Books, strings: _Strings, sides: tuple[_Side, _Side]) -> None:
     """Price and quantity must alternate, with the right gaps. Raises Misfit."""
     gap = strings.followed_by(books.gap)
     step = strings.followed_by(books.step) | strings.followed_by(_END)
-    second = sides.last + books.between // 2
-    starts = np.stack([strings.begin, strings.begin, second], axis=1).reshape(-1)
-    counts = np.stack([sides.levels[0] * 2, second - 1 - sides.last, sides.levels[1] * 2], axis=1)
-    odd = np.repeat((starts & 1).astype(np.bool_), counts.reshape(-1))
-    odd[1::2] ^= True
-    strings.require(np.where(odd, step, gap) | (sides.part == _BETWEEN))
+    for side in sides:
+        fits = gap.take(side.prices) & step[1:].take(side.prices)
+        if not fits.all():
+            require(np.logical_and.reduceat(fits, side.offsets[:-1]))
 
 
-def _columns(block: Block, books: Books, lines: Ints, sides: _Sides, strings: _Strings) -> Ints:
-    """The columns of the layout's form: all marks of a line but those inside the two lists."""
+def _columns(block: Block, books: Books, lines: Ints, first_end: Ints) -> Ints:
+    """The columns of the layout's form: all marks of a line but those inside the two lists, the first of
+    which ends with string `first_end` of the line's."""
     first, last = block.first[lines], block.last[lines]
-    middle = first + books.before - 1 + 2 * (sides.last - strings.begin) + 1
+    middle = first + books.before + 2 * first_end
     parts = [(first, books.before), (middle, books.between), (last - books.after + 1, books.after)]
     return np.concatenate([block.columns(start, width) for start, width in parts], axis=1)
 
 
-def _values(block: Block, strings: _Strings, sides: _Sides) -> Floats:
+def _values(block: Block, books: Books, strings: _Strings, ends: Ints) -> Floats:
     """Every string as a number; those between the lists are NaN. Raises Misfit."""
-    starts, inside = strings.opens + 1, sides.part != _BETWEEN
-    length = strings.closes - starts
-    strings.require((length >= 1) & (length <= DECIMAL_LIMIT_BYTES) | ~inside)
+    inside = np.ones(len(strings.opens), np.bool_)
+    inside[ends[:, None] + np.arange(1, _between(books) + 1)] = False
+    starts, length = strings.opens + 1, strings.closes - strings.opens - 1
+    if length.min() < 1 or length.max() > DECIMAL_LIMIT_BYTES:
+        strings.require((length >= 1) & (length <= DECIMAL_LIMIT_BYTES) | ~inside)
     try:
         return cast_floats(block, starts[:, None], strings.closes[:, None], inside[:, None]).reshape(-1)
     except Misfit as misfit:
@@ -156,8 +174,10 @@ def _level_lists(offsets: NDArray[np.int32], price: Floats, quantity: Floats) ->
     return pa.ListArray.from_arrays(over(offsets, pa.int32()), levels, type=LEVELS)
 
 
-def _count_digits(block: Block, strings: _Strings, inside: Bools, name: str, notices: Counter[str]) -> None:
-    long = inside & (strings.closes - strings.opens > EXACT_DIGITS + 1)
-    count = significant(block, strings.opens[long] + 1, strings.closes[long], EXACT_DIGITS)
+def _count_digits(block: Block, strings: _Strings, side: _Side, name: str, notices: Counter[str]) -> None:
+    if (strings.closes - strings.opens).max() <= EXACT_DIGITS + 1:
+        return
+    places = np.concatenate([side.prices, side.prices + 1])
+    count = significant(block, strings.opens[places] + 1, strings.closes[places], EXACT_DIGITS)
     if count:
         notices[f"more than {EXACT_DIGITS} digits: {name}"] += count

@@ -145,12 +145,13 @@ def _frozen(value: Any) -> Any:
 
 
 def latest_candles(parts: Iterable[pa.Table]) -> pa.Table:
-    """One row a candle: of each (market, period, ts_open) the version that was received last."""
+    """One row a candle: of each (market, period, ts_open) the version that arrived last.
+
+    `parts` come in the order of arrival, which the sort keeps: a clock may have been set back.
+    """
     rows = pa.concat_tables(parts)
     order = [(name, "ascending") for name in ("market", "period", "ts_open")]
-    rows = rows.take(
-        pc.sort_indices(rows, sort_keys=[*order, ("ts_recv", "ascending"), ("seq", "ascending")])
-    )
+    rows = rows.take(pc.sort_indices(rows, sort_keys=order))
     last = np.ones(rows.num_rows, dtype=bool)
     same = np.ones(max(rows.num_rows - 1, 0), dtype=bool)
     for name in ("market", "period", "ts_open"):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from recorder.lake.columns import over
 from recorder.lake.tables import LEVELS, Table
 
 PART_COMPRESSION_LEVEL: Final = 1
@@ -50,29 +51,40 @@ def by_bucket(rows: pa.Table, table: Table, width_us: int) -> Iterator[tuple[int
 
 def in_order(rows: pa.Table, table: Table) -> pa.Table:
     """Rows in the order of the table's files."""
-    keys = [(name, "ascending") for name in table.order]
-    places = pc.sort_indices(rows, sort_keys=keys)
+    places = np.lexsort([_sort_key(rows[name]) for name in reversed(table.order)])
+    taken = over(places, pa.int64())
     columns = [
-        _take_lists(column, np.asarray(places)) if column.type == LEVELS else column.take(places)
+        _take_lists(column, places) if column.type == LEVELS else column.take(taken)
         for column in rows.columns
     ]
     return pa.Table.from_arrays(columns, schema=rows.schema)
 
 
-def _take_lists(column: pa.ChunkedArray, places: npt.NDArray[np.uint64]) -> pa.Array:
+def _sort_key(column: pa.ChunkedArray) -> npt.NDArray[Any]:
+    """Integers in the order of the values, nulls last. Texts are ranked: there are few different ones."""
+    if not pa.types.is_string(column.type):
+        return as_us(column)
+    encoded = column.combine_chunks().dictionary_encode()
+    names = len(encoded.dictionary)
+    rank = np.append(np.argsort(pc.sort_indices(encoded.dictionary)), names)
+    rank = rank.astype(np.min_scalar_type(names))  # numpy sorts small integers in linear time
+    key: npt.NDArray[Any] = rank[np.asarray(encoded.indices.fill_null(names))]
+    return key
+
+
+def _take_lists(column: pa.ChunkedArray, places: npt.NDArray[np.int64]) -> pa.Array:
     """Level lists in another order: numpy gathers their numbers five times faster than Arrow's take."""
-    lists = column.combine_chunks()
-    offsets = np.asarray(lists.offsets)
+    lists = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    offsets = np.asarray(lists.offsets).astype(np.int64)
     lengths = np.diff(offsets)[places]
-    ends = np.cumsum(lengths, dtype=np.int32)
-    moved = np.zeros(len(ends) + 1, np.int32)
-    moved[1:] = ends
-    source = np.repeat(offsets[places] - moved[:-1], lengths) + np.arange(moved[-1], dtype=np.int32)
+    moved = np.zeros(len(places) + 1, np.int64)
+    np.cumsum(lengths, out=moved[1:])
+    source = np.repeat(offsets[places] - moved[:-1], lengths) + np.arange(moved[-1])
     levels = lists.values
-    numbers = [pa.array(np.asarray(levels.field(name))[source]) for name in ("price", "quantity")]
+    numbers = [pa.array(np.asarray(levels.field(name)).take(source)) for name in ("price", "quantity")]
     fields = [LEVELS.value_type.field(name) for name in ("price", "quantity")]
     taken = pa.StructArray.from_arrays(numbers, fields=fields)
-    return pa.ListArray.from_arrays(pa.array(moved), taken, type=LEVELS)
+    return pa.ListArray.from_arrays(pa.array(moved.astype(np.int32)), taken, type=LEVELS)
 
 
 class ParquetFile:

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Self
 
+import pyarrow as pa
 import structlog
 
 from recorder.lake.manifest import FileInfo
@@ -16,6 +17,7 @@ from recorder.lake.publish import LakeError, Publisher
 
 POLL_S: Final = 0.5
 """How often the journal is read between two publishes: decoding is spread, and nothing waits for long."""
+MERGE_PAUSE_S: Final = 600.0
 LOCK_WAIT_S: Final = 60.0
 """A publisher whose recorder was killed finishes the journal first; the next one waits for it this long."""
 
@@ -35,17 +37,11 @@ def open_publisher(data_dir: Path, wait_s: float = LOCK_WAIT_S) -> Publisher:
             time.sleep(POLL_S)
 
 
-def publish_once(data_dir: Path, report: Report | None = None) -> dict[str, int]:
+def publish_once(data_dir: Path) -> dict[str, int]:
     """Turn whatever the journals hold into Parquet, merge what is due; returns rows gained by table."""
     gained: Counter[str] = Counter()
     with open_publisher(data_dir) as publisher:
-
-        def tell(rows: dict[str, int]) -> None:
-            gained.update(rows)
-            if report is not None:
-                report(rows)
-
-        _drain(publisher, tell)
+        _drain(publisher, gained.update)
         while (merge := publisher.due_merge()) is not None:
             publisher.merged(*merge(lambda: False))
     return dict(gained)
@@ -58,7 +54,7 @@ def _drain(publisher: Publisher, report: Report) -> None:
         report(publisher.publish())
 
 
-def follow(data_dir: Path, interval_s: float, stop: threading.Event, report: Report) -> None:
+def follow(data_dir: Path, interval_s: float, stop: threading.Event, report: Report = lambda _: None) -> None:
     """Publish every `interval_s` until `stop` is set or the last recorder is gone; then publish the rest."""
     with open_publisher(data_dir) as publisher, _Merger(publisher) as merger:
         due = time.monotonic() + interval_s
@@ -84,6 +80,7 @@ class _Merger:
         self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="merge")
         self._running: Future[tuple[FileInfo, list[FileInfo]]] | None = None
+        self._not_before = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -102,6 +99,12 @@ class _Merger:
                 self._publisher.merged(*finished.result())
             except MergeStoppedError:
                 return
+            except (OSError, pa.ArrowException):
+                # More files than there could be are a nuisance; a lake that stands still would be a fault.
+                log.exception("a merge failed; the next is tried later", after_s=MERGE_PAUSE_S)
+                self._not_before = time.monotonic() + MERGE_PAUSE_S
+        if time.monotonic() < self._not_before:
+            return
         merge = self._publisher.due_merge()
         if merge is not None:
             self._running = self._pool.submit(merge, self._stopped.is_set)

@@ -57,6 +57,10 @@ class _State(msgspec.Struct):
     alive: int = 0
     markets_known: bool = False
     markets: set[str] = msgspec.field(default_factory=set)
+    streams: list[str] | None = None
+    """What the session records, by its settings; None where it did not say."""
+    periods: list[str] | None = None
+    up_at: dict[int, int] = msgspec.field(default_factory=dict)
     listed_at: dict[str, int] = msgspec.field(default_factory=dict)
     connection_of: dict[Key, int] = msgspec.field(default_factory=dict)
     good: set[Key] = msgspec.field(default_factory=set)
@@ -65,8 +69,8 @@ class _State(msgspec.Struct):
     open: dict[Key, _Open] = msgspec.field(default_factory=dict)
 
 
-FirstPushes: TypeAlias = Callable[[str, set[str], int, int], dict[str, int]]
-"""(stream, markets, from seq, below seq) -> receive time in us of each market's first push in between."""
+FirstPushes: TypeAlias = Callable[[str, set[Key], int, int], dict[Key, int]]
+"""(stream, keys, from seq, below seq) -> receive time in us of each key's first push in between."""
 
 
 class GapMachine:
@@ -77,6 +81,7 @@ class GapMachine:
         self.closed: list[Gap] = []
         self._handlers: dict[str, Callable[[Record], None]] = {
             "start": self._start,
+            "up": self._up,
             "stop": self._stop,
             "markets": self._markets,
             "subscribe": self._subscribe,
@@ -112,7 +117,7 @@ class GapMachine:
                 handler(record)
                 seq = record.seq
         self._pushes(firsts, seq, end_seq)
-        self._state.alive = max(self._state.alive, alive_us)
+        self._state.alive = alive_us  # not the greatest: a clock that was set back is the clock
 
     def crashed(self) -> None:
         """The recorder is gone and did not say so: everything is missing since it last lived."""
@@ -122,6 +127,7 @@ class GapMachine:
 
     def damaged(self, start_us: int, end_us: int, detail: str) -> None:
         """A part of the journal cannot be read: whatever it held is missing."""
+        start_us -= IN_FLIGHT_US
         self.closed.append(Gap("", "", start_us, max(start_us, end_us), "damage", detail))
 
     # --- records ----------------------------------------------------------------------------------
@@ -132,6 +138,9 @@ class GapMachine:
             state.started = _us(record)
         self.crashed()
         state.running, state.subscribed, state.markets_known = True, False, False
+        settings = record.fields.get("settings")
+        if isinstance(settings, dict):
+            state.streams, state.periods = settings.get("streams"), settings.get("kline_periods")
         state.good.clear()
         state.confirmed.clear()
         state.connection_of.clear()
@@ -145,16 +154,27 @@ class GapMachine:
         listed = set(record.fields.get("listed", ()))
         gone = set(record.fields.get("delisted", ()))
         since = _us(record) if state.markets_known else state.started
-        if not state.markets_known:
+        first, state.markets_known = not state.markets_known, True
+        if first:
             gone |= state.markets - listed
-            state.markets_known = True
         state.listed_at.update(dict.fromkeys(listed, since))
         state.markets = (state.markets | listed) - gone
-        for key in [key for key in (*state.open, *state.good) if key[1] in gone]:
+        for key in [
+            key for key in (*state.open, *state.good) if key[1] in gone or (first and self._unwanted(key))
+        ]:
             self._close(key, _us(record), "no longer recorded")
             self._forget(key)
         for market in gone:
             state.listed_at.pop(market, None)
+
+    def _unwanted(self, key: Key) -> bool:
+        streams, periods = self._state.streams, self._state.periods
+        return (streams is not None and key[0] not in streams) or (
+            key[0] == "kline" and periods is not None and key[2] not in periods
+        )
+
+    def _up(self, record: Record) -> None:
+        self._state.up_at[record.connection or 0] = _us(record)
 
     def _subscribe(self, record: Record) -> None:
         state = self._state
@@ -202,23 +222,23 @@ class GapMachine:
             state.confirmed.discard(key)
 
     def _silence(self, record: Record) -> None:
-        last = record.fields.get("last")
-        stream = record.fields.get("stream")
-        if not isinstance(last, int):
-            return  # nothing ever came on this connection: where that matters its first gap is still open
+        last, stream = record.fields.get("last"), record.fields.get("stream")
+        # A stream that never came is silent since its connection was made, whatever was confirmed.
+        up_us = self._state.up_at.get(record.connection or 0, _us(record))
+        since = last // 1000 if isinstance(last, int) else up_us
         state = self._state
         keys = [
             key
             for key, number in state.connection_of.items()
             if number == record.connection and key[0] == stream and key in state.good
         ]
-        self._lose(keys, last // 1000, "silence", "")
+        self._lose(keys, since, "silence", "")
 
     def _overflow(self, record: Record) -> None:
         start, end = record.fields.get("from"), record.fields.get("to")
         if isinstance(start, int) and isinstance(end, int):
             detail = f"{record.fields.get('frames')} frames dropped: the disk did not keep up"
-            self.closed.append(Gap("", "", start // 1000, end // 1000, "overflow", detail))
+            self.closed.append(Gap("", "", start // 1000 - IN_FLIGHT_US, end // 1000, "overflow", detail))
 
     # --- changes ----------------------------------------------------------------------------------
 
@@ -247,18 +267,18 @@ class GapMachine:
             if key in self._state.connection_of:
                 waiting.setdefault(key[0], []).append(key)
         for stream, keys in waiting.items():
-            found = firsts(stream, {key[1] for key in keys}, from_seq, below_seq)
+            found = firsts(stream, set(keys), from_seq, below_seq)
             if found:
                 self._pushed(keys, found)
 
-    def _pushed(self, keys: list[Key], found: dict[str, int]) -> None:
+    def _pushed(self, keys: list[Key], found: dict[Key, int]) -> None:
         state = self._state
-        woken = {state.connection_of[key] for key in keys if key[1] in found}
+        woken = {state.connection_of[key] for key in found}
         earliest = min(found.values())
         for key in keys:
             gap = state.open[key]
-            if key[1] in found:
-                self._close(key, found[key[1]])
+            if key in found:
+                self._close(key, found[key])
             elif gap.reason == "silence" and state.connection_of[key] in woken:
                 self._close(key, earliest)  # the stream is back on this connection, for all its markets
 

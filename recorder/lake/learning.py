@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final, TypeAlias
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -231,6 +232,29 @@ def _level_gaps(line: bytes, sides: Sequence[Sequence[Value]]) -> tuple[bytes, b
     if any(len(found) != 1 or len(min(found)) > GAP_LIMIT_BYTES for found in gaps):
         raise Unlearnable("levels are spaced in more than one way")
     return gaps[0].pop(), gaps[1].pop()
+
+
+class _StateFrame(msgspec.Struct):
+    result: dict[str, msgspec.Raw]
+
+
+class _StateLine(msgspec.Struct):
+    f: _StateFrame
+
+
+def shortened(line: bytes) -> bytes:
+    """A line of states with only its first two objects, and all else as it stands.
+
+    Where it cannot be cut so, whatever is returned is no worse to learn from than any other line.
+    """
+    try:
+        objects = [bytes(raw) for raw in msgspec.json.decode(line, type=_StateLine).f.result.values()]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return line
+    if len(objects) < 3:
+        return line
+    end = line.index(objects[1]) + len(objects[1])
+    return line[:end] + line[line.rindex(objects[-1]) + len(objects[-1]) :]
 
 
 def _learn_state(exemplar: Exemplar, notices: tuple[str, ...]) -> Layout:

@@ -11,6 +11,7 @@ Killed before 2, nothing has happened and the journal is read again. Killed afte
 the moves that are left; each can be made twice.
 """
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -182,7 +183,19 @@ def read_files(data_dir: Path) -> list[FileInfo] | None:
     if not path.is_file():
         return None
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'files'").fetchone():
+            return None  # it is being made just now
         return [FileInfo(*row) for row in database.execute("SELECT * FROM files ORDER BY path")]
+
+
+def read_notices(data_dir: Path) -> dict[str, int]:
+    """What was unlike the protocol but could be read, and how often, since the lake began."""
+    path = data_dir / MANIFEST
+    if not path.is_file():
+        return {}
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as database:
+        row = database.execute("SELECT value FROM state WHERE name = 'notices'").fetchone()
+    return dict(json.loads(row[0])) if row else {}
 
 
 def _fsync(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Keeps files few: parts of an hour of publishing become one, without ever holding an hour in memory.
+"""Keeps files few: parts of an hour of publishing become one, a market at a time.
 
 Within the running hour, FAN_IN files of one level become one of the next; once the hour is over, whatever
 it left becomes one file. So a day holds about 24 files a table and a few of the running hour, far below the
@@ -21,6 +21,8 @@ from recorder.lake.tables import TABLES, Table
 FAN_IN: Final = 16
 WHOLE_HOUR: Final = 9
 """The level of the one file of a finished hour."""
+MAX_FILES: Final = 64
+"""Files that one merge holds open; more are merged in turns."""
 READ_ROWS: Final = 2_048
 
 
@@ -38,7 +40,7 @@ def due_merge(manifest: Manifest, current_hour: int) -> list[FileInfo]:
             groups.setdefault((file.date, file.hour), []).append(file)
         for (_, hour), files in groups.items():
             if hour < current_hour and len(files) > 1:
-                return files
+                return sorted(files, key=lambda file: file.level)[:MAX_FILES]
             for level in range(WHOLE_HOUR):
                 peers = [file for file in files if file.level == level]
                 if len(peers) >= FAN_IN:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from recorder.exchange.messages import TIME_RANGE_S
 from recorder.lake.block import (
+    BLOCK_LIMIT_BYTES,
     Block,
     Bools,
     Floats,
@@ -73,11 +74,12 @@ def matches(block: Block, form: Form, columns: Ints) -> Bools:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The named slots of some lines; numbers by name, and where each text stands."""
+    """The named slots of some lines: where each text stands, its greatest length, and numbers."""
 
     block: Block
     starts: dict[str, Ints]
     ends: dict[str, Ints]
+    longest: dict[str, int]
     numbers: dict[str, NDArray[Any]]
     """int64 or float64, NaN where an optional decimal is absent."""
 
@@ -87,7 +89,7 @@ class Reading:
     def count_digits(self, names: dict[str, str], notices: Counter[str]) -> None:
         """Count decimals that a float64 may not give back, under the notices' names."""
         for slot, name in names.items():
-            if slot in self.starts:
+            if self.longest.get(slot, 0) > EXACT_DIGITS:
                 count = significant(self.block, self.starts[slot], self.ends[slot], EXACT_DIGITS)
                 if count:
                     notices[f"more than {EXACT_DIGITS} digits: {name}"] += count
@@ -98,77 +100,99 @@ def read(block: Block, form: Form, columns: Ints) -> Reading:
     slots = [
         slot for slot in form.slots if slot.kind != "hole" and not (slot.kind == "ignored" and slot.quoted)
     ]
-    starts = np.stack([columns[:, slot.start[0]] + slot.start[1] for slot in slots], axis=1)
-    ends = np.stack([columns[:, slot.end[0]] + slot.end[1] for slot in slots], axis=1)
-    plausible = np.ones(len(columns), np.bool_)
-    for index, slot in enumerate(slots):
-        plausible &= _plausible(block, slot, starts[:, index], ends[:, index])
-    require(plausible)
+    starts = _places(columns, [slot.start for slot in slots])
+    ends = _places(columns, [slot.end for slot in slots])
+    lengths = ends - starts
+    _require_plausible(block, slots, starts, lengths)
     numbers: dict[str, NDArray[Any]] = {}
     whole = [index for index, slot in enumerate(slots) if slot.kind in INTEGERS]
     if whole:
-        integers = cast_integers(block, starts[:, whole], ends[:, whole])
+        integers = cast_integers(block, starts.take(whole, axis=1), ends.take(whole, axis=1))
         numbers |= {slots[index].name: integers[:, at] for at, index in enumerate(whole)}
     real = [index for index, slot in enumerate(slots) if slot.kind not in (*INTEGERS, "name", "side")]
     if real:
-        valid = _valid(block, [slots[index] for index in real], starts[:, real], ends[:, real])
-        floats = cast_floats(block, starts[:, real], ends[:, real], valid)
-        numbers |= {slots[index].name: floats[:, at] for at, index in enumerate(real)}
+        begin, end = starts.take(real, axis=1), ends.take(real, axis=1)
+        valid = _valid(block, [slots[index] for index in real], begin, end)
+        floats = np.ascontiguousarray(cast_floats(block, begin, end, valid).T)
+        numbers |= {slots[index].name: floats[at] for at, index in enumerate(real)}
     for slot in slots:
         if slot.kind in _UNITS_A_SECOND:
             first, last = (second * _UNITS_A_SECOND[slot.kind] for second in TIME_RANGE_S)
             require((numbers[slot.name] >= first) & (numbers[slot.name] < last))
-    named = [(index, slot.name) for index, slot in enumerate(slots) if slot.name]
+    named = {slot.name: index for index, slot in enumerate(slots) if slot.name}
     return Reading(
         block,
-        {name: starts[:, index] for index, name in named},
-        {name: ends[:, index] for index, name in named},
+        {name: starts[:, index] for name, index in named.items()},
+        {name: ends[:, index] for name, index in named.items()},
+        dict(zip(named, lengths.max(axis=0)[list(named.values())].tolist(), strict=True)),
         numbers,
     )
 
 
-def _plausible(block: Block, slot: Slot, starts: Ints, ends: Ints) -> Bools:
-    """What can be said of a text by its length and its first and last bytes; the cast says the rest."""
-    fits: Bools
-    length = ends - starts
-    if slot.kind == "side":
-        word = block.words[starts]
-        fits = np.zeros(len(starts), np.bool_)
-        for letters, value, mask in _WORD_OF_SIDE:
-            fits |= (length == letters) & ((word & mask) == value)
-        return fits
+def _places(columns: Ints, bounds: Sequence[tuple[int, int]]) -> Ints:
+    """One bound of each slot in each line."""
+    column, offset = zip(*bounds, strict=True)
+    places: Ints = columns.take(column, axis=1) + np.array(offset)
+    return places
+
+
+def _require_plausible(block: Block, slots: Sequence[Slot], starts: Ints, lengths: Ints) -> None:
+    """Look at what a text's length and its first and last bytes say; the cast says the rest."""
+    least, most = zip(*(_length_bounds(slot) for slot in slots), strict=True)
+    sized = (lengths >= np.array(least)) & (lengths <= np.array(most))
+    plausible = np.ones(len(starts), np.bool_) if sized.all() else np.all(sized, axis=1)
+    for index, slot in enumerate(slots):
+        if slot.kind == "side":
+            plausible &= _is_side(block, starts[:, index], lengths[:, index])
+        elif not slot.quoted:
+            plausible &= _is_bare_number(block, slot, starts[:, index], lengths[:, index])
+    require(plausible)
+
+
+def _length_bounds(slot: Slot) -> tuple[int, int]:
+    if slot.quoted and slot.kind in ("name", "side", "ignored"):
+        return 1, BLOCK_LIMIT_BYTES
     if slot.quoted:
-        if slot.kind in ("name", "ignored"):
-            fits = length >= 1
-            return fits
-        fits = (length >= (0 if slot.kind == "optional" else 1)) & (length <= DECIMAL_LIMIT_BYTES)
-        return fits
-    first = block.raw[starts]
-    leading = (length >= 1) & is_digit(first)
+        return 0 if slot.kind == "optional" else 1, DECIMAL_LIMIT_BYTES
     if slot.kind in INTEGERS:
-        huge = (length == INTEGER_LIMIT_BYTES) & (first == ord("9"))
-        zero = (first == ord("0")) & (length > 1)
-        fits = leading & (length <= INTEGER_LIMIT_BYTES) & ~zero & ~huge
-        return fits
-    limit = EXACT_DIGITS if slot.kind in ("decimal", "optional") else BARE_LIMIT_BYTES
-    zero = (first == ord("0")) & (length > 1) & (block.raw[starts + 1] != ord("."))
-    fits = leading & (length <= limit) & ~zero & is_digit(block.raw[ends - 1])
+        return 1, INTEGER_LIMIT_BYTES
+    return 1, EXACT_DIGITS if slot.kind in ("decimal", "optional") else BARE_LIMIT_BYTES
+
+
+def _is_side(block: Block, starts: Ints, lengths: Ints) -> Bools:
+    word = block.words[starts]
+    fits = np.zeros(len(starts), np.bool_)
+    for letters, value, mask in _WORD_OF_SIDE:
+        fits |= (lengths == letters) & ((word & mask) == value)
+    return fits
+
+
+def _is_bare_number(block: Block, slot: Slot, starts: Ints, lengths: Ints) -> Bools:
+    first, last = block.raw[starts], block.raw[starts + lengths - 1]
+    zero = (first == ord("0")) & (lengths > 1)
+    if slot.kind in INTEGERS:
+        huge = (lengths == INTEGER_LIMIT_BYTES) & (first == ord("9"))
+        whole: Bools = is_digit(first) & ~zero & ~huge
+        return whole
+    zero &= block.raw[starts + 1] != ord(".")
+    fits: Bools = is_digit(first) & ~zero & is_digit(last)
     return fits
 
 
 def _valid(block: Block, slots: Sequence[Slot], starts: Ints, ends: Ints) -> Bools | None:
-    """Which decimals are there: an optional one may be "", "-" or "--"."""
+    """Which decimals are there, None where all are: an optional one may be "", "-" or "--"."""
     if not any(slot.kind == "optional" and slot.quoted for slot in slots):
         return None
-    length, dash = ends - starts, ord("-")
-    valid = length > 0
-    short = np.nonzero(valid & (length <= 2))
-    at, two = starts[short], length[short] == 2
-    valid[short] = (block.raw[at] != dash) | (two & (block.raw[at + 1] != dash))
+    starts, lengths = starts.reshape(-1), (ends - starts).reshape(-1)
+    valid = lengths > 0
+    short = np.flatnonzero(valid & (lengths <= 2))
+    dashes = short[block.raw[starts[short]] == ord("-")]
+    valid[dashes] = (lengths[dashes] == 2) & (block.raw[starts[dashes] + 1] != ord("-"))
+    valid = valid.reshape(-1, len(slots))
     for index, slot in enumerate(slots):
         if slot.kind != "optional" or not slot.quoted:
             valid[:, index] = True
-    return valid
+    return None if valid.all() else valid
 
 
 def cast_integers(block: Block, starts: Ints, ends: Ints) -> Ints:
@@ -192,5 +216,8 @@ def cast_floats(block: Block, starts: Ints, ends: Ints, valid: Bools | None) -> 
         raise Misfit(fits & (not fits.all())) from None
     floats = flat.reshape(starts.shape)
     finite = np.isfinite(floats)
-    require(np.all(finite if valid is None else finite | ~valid, axis=1))
+    if valid is not None:
+        finite |= ~valid
+    if not finite.all():
+        raise Misfit(np.all(finite, axis=1))
     return floats

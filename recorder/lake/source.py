@@ -11,13 +11,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recorder.exchange.messages import Market, ProtocolError, parse_market_list
-from recorder.journal.reader import Block, Damage, JournalReader, Position, writer_alive
+from recorder.exchange.answers import Market, parse_market_list
+from recorder.exchange.messages import ProtocolError
+from recorder.journal.reader import Block, Damage, JournalReader, Position, segments, writer_alive
 from recorder.lake.decode import Decoded, Decoder, Record
-from recorder.lake.gaps import Gap, GapMachine
+from recorder.lake.gaps import Gap, GapMachine, Key
 from recorder.lake.tables import DEPTH, KLINES, MARKETS, REJECTS, STATE, TRADES
 
 BUFFERED: Final = (TRADES, DEPTH, KLINES, STATE, REJECTS)
+_TORN: Final = "torn tail"
+"""How the journal calls an end that was being written when the recorder was killed."""
+_KINDS: Final = {1: "linear", None: "unknown"}
+"""The venue's market types; any other number is an inverse market."""
 _TABLE_OF_STREAM: Final = {"trade": "trades", "depth": "depth", "kline": "klines", "state": "state"}
 
 
@@ -38,13 +43,13 @@ class Source:
         self.market_rows: list[dict[str, Any]] = []
         self.notices: Counter[str] = Counter()
         self.frames = 0
-        self.damages = 0
         state = msgspec.msgpack.decode(saved, type=_Saved) if saved else None
         self._reader = JournalReader(directory, Position(*state.position) if state else None)
         self._gaps = GapMachine(state.gaps if state else None)
         self._markets: dict[str, bytes] = state.markets if state else {}
         self._decoder = Decoder()
         self._reading: Iterator[None] | None = None
+        self._lost_end: tuple[int, str] | None = None
 
     def save(self) -> bytes:
         position = self._reader.position
@@ -103,6 +108,10 @@ class Source:
             self._gaps.crashed()
 
     def _take(self, block: Block) -> None:
+        if self._lost_end is not None:  # the end of a segment is lost: until the next one begins
+            start_us, detail = self._lost_end
+            self._lost_end = None
+            self._gaps.damaged(start_us, int(block.data[5 : block.data.index(b",")]) // 1000, detail)
         decoded = self._decoder.decode(block.data, block.first_seq)
         for table in BUFFERED:
             rows = getattr(decoded, table.name)
@@ -117,11 +126,16 @@ class Source:
         self._gaps.follow(decoded.records, _Firsts(decoded), end_seq, block.end.at // 1000)
 
     def _damaged(self, damage: Damage) -> None:
-        self.damages += 1
         self.notices[f"journal damage: {damage.reason}"] += 1
-        if damage.at_next is not None:  # else it is the torn tail of a recorder that was killed: its own gap
-            detail = f"journal segment {damage.segment}: {damage.reason}"
-            self._gaps.damaged(damage.after.at // 1000, damage.at_next // 1000, detail)
+        detail = f"journal segment {damage.segment}: {damage.reason}"
+        start_us = (damage.after.at or self._created_ns(damage.segment)) // 1000
+        if damage.at_next is not None:
+            self._gaps.damaged(start_us, damage.at_next // 1000, detail)
+        elif damage.reason != _TORN:  # a torn tail is a killed recorder's: that has its own gap
+            self._lost_end = (start_us, detail)
+
+    def _created_ns(self, ordinal: int) -> int:
+        return next((s.created_ns for s in segments(self.directory) if s.ordinal == ordinal), 0)
 
     def _list_markets(self, record: Record) -> None:
         """A market list answer: a row for each description that is new or changed."""
@@ -156,7 +170,7 @@ def market_row(market: Market, recv_us: int) -> dict[str, Any]:
         "market": market.name,
         "base": market.stock,
         "quote": market.money,
-        "type": "linear" if market.type == 1 else "inverse",
+        "type": _KINDS.get(market.type, "inverse"),
         "tick_size": number(market.tick_size),
         "amount_min": number(market.amount_min),
         "precisions": {
@@ -185,17 +199,21 @@ class _Firsts:
     def __init__(self, decoded: Decoded) -> None:
         self._decoded = decoded
 
-    def __call__(self, stream: str, markets: set[str], from_seq: int, below_seq: int) -> dict[str, int]:
+    def __call__(self, stream: str, keys: set[Key], from_seq: int, below_seq: int) -> dict[Key, int]:
         rows = getattr(self._decoded, _TABLE_OF_STREAM.get(stream, "trades"))
         seqs = np.asarray(rows["seq"].combine_chunks()) if rows.num_rows else np.zeros(0, np.int64)
         start, end = np.searchsorted(seqs, [from_seq, below_seq])
         if start >= end:
             return {}
-        rows = rows.slice(int(start), int(end - start)).select(["market", "ts_recv"])
-        times = rows["ts_recv"].cast(pa.int64())
+        rows = rows.slice(int(start), int(end - start))
         if stream == "state":
-            return {"": times[0].as_py()}
-        rows = rows.set_column(1, "ts_recv", times)
-        rows = rows.filter(pc.is_in(rows["market"], pa.array(sorted(markets), pa.string())))
-        first = rows.group_by("market", use_threads=False).aggregate([("ts_recv", "first")])
-        return dict(zip(first["market"].to_pylist(), first["ts_recv_first"].to_pylist(), strict=True))
+            return dict.fromkeys(keys, rows["ts_recv"].cast(pa.int64())[0].as_py())
+        rows = rows.filter(pc.is_in(rows["market"], pa.array(sorted({key[1] for key in keys}), pa.string())))
+        periods = rows["period"].to_pylist() if stream == "kline" else [""] * rows.num_rows
+        times = rows["ts_recv"].cast(pa.int64()).to_pylist()
+        found: dict[Key, int] = {}
+        for market, period, time_us in zip(rows["market"].to_pylist(), periods, times, strict=True):
+            key = (stream, market, period)
+            if key in keys:
+                found.setdefault(key, time_us)
+        return found

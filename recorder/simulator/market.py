@@ -79,7 +79,7 @@ class LivingMarket:
         self.spec = spec
         self.trade_topic = Topic("trade", spec.name)
         self.depth_topic = Topic("depth", spec.name)
-        self._chance = chance = Random(f"{style.seed}:{spec.name}:{start}")  # noqa: S311 - a simulation
+        self._chance = chance = Random(f"{style.seed}:{spec.name}")  # noqa: S311 - a simulation
         self._style = style
         self.book = OrderBook(spec, chance, style.levels)
         self.figures = Figures(spec, chance, start_s)

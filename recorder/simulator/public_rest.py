@@ -7,8 +7,8 @@ from typing import Any, Final
 from aiohttp import web
 
 from recorder.exchange import endpoints
+from recorder.exchange.answers import encode_answer, encode_refusal
 from recorder.exchange.endpoints import PERIOD_SECONDS, Endpoint
-from recorder.exchange.messages import encode_answer, encode_refusal
 from recorder.simulator.limits import RateLimit
 from recorder.simulator.source import Source
 

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from aiohttp import WSMsgType, web
 
-from recorder.exchange.messages import encode_refusal
+from recorder.exchange.answers import encode_refusal
 from recorder.simulator.faults import Fault, FaultClock
 from recorder.simulator.hub import Connection, Hub
 from recorder.simulator.living import LivingExchange

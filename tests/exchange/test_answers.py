@@ -4,15 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from recorder.exchange.messages import (
-    Market,
-    ProtocolError,
-    encode_answer,
-    encode_refusal,
-    optional_decimal,
-    parse_answer,
-    parse_market_list,
-)
+from recorder.exchange.answers import Market, encode_answer, encode_refusal, parse_answer, parse_market_list
+from recorder.exchange.messages import ProtocolError, optional_decimal
 
 FRAMES = Path(__file__).parents[1] / "fixtures" / "frames"
 
@@ -36,25 +29,34 @@ class TestAnswers:
     def test_a_market_needs_nothing_but_its_name(self):
         markets, faults = parse_market_list([{"name": "A"}, {"name": "B", "stock": None, "available": False}])
         assert faults == ()
-        assert markets[0] == Market("A", 1, "", "", None, None, None, None, None, None, True, (), ())
+        assert markets[0] == Market("A", None, "", "", None, None, None, None, None, None, True, (), ())
         assert (markets[1].stock, markets[1].available) == ("", False)
 
     @pytest.mark.parametrize(
-        ("item", "reason"),
-        [
-            (5, "market is not an object"),
-            ({}, "market.name is missing"),
-            ({"name": "A", "limits": 5}, "market.limits or market.leverages is not a list"),
-            ({"name": "A", "leverages": "35"}, "market.limits or market.leverages is not a list"),
-            ({"name": "A", "limits": [["1", "2"]]}, "market.limits has a row that is no triple"),
-            ({"name": "A", "leverages": [None]}, "market.leverages is not a decimal"),
-            ({"name": "A", "fee_prec": "x"}, "market.fee_prec is not an integer"),
-        ],
+        ("item", "reason"), [(5, "market is not an object"), ({}, "market.name is missing")]
     )
-    def test_a_market_that_cannot_be_read_is_a_fault_and_the_others_stand(self, item, reason):
+    def test_a_market_without_a_name_is_a_fault_and_the_others_stand(self, item, reason):
         markets, faults = parse_market_list([item, {"name": "B"}])
         assert faults == (reason,)
         assert [market.name for market in markets] == ["B"]
+
+    @pytest.mark.parametrize(
+        ("name", "value", "empty"),
+        [
+            ("type", "swap", None),
+            ("tick_size", "abc", None),
+            ("fee_prec", "x", None),
+            ("limits", 5, ()),
+            ("limits", [["1", "2"]], ()),
+            ("limits", [None], ()),
+            ("leverages", "35", ()),
+            ("leverages", [None], ()),
+        ],
+    )
+    def test_what_is_odd_in_a_market_is_told_and_the_market_stands(self, name, value, empty):
+        markets, faults = parse_market_list([{"name": "A", name: value}])
+        assert faults == (f"market.{name} cannot be read",)
+        assert getattr(markets[0], name) == empty
 
     def test_answers_and_refusals_survive_encoding_and_reading(self):
         answer = parse_answer(encode_answer([1]))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recorder.exchange.answers import parse_answer, parse_market_list
 from recorder.exchange.messages import (
     BOOK_FIELDS,
     MAX_FRAME_BYTES,
@@ -28,8 +29,6 @@ from recorder.exchange.messages import (
     encode_subscribe,
     encode_unsubscribe,
     parse,
-    parse_answer,
-    parse_market_list,
     parse_request,
     parse_topic,
 )

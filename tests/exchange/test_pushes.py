@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recorder.exchange.answers import parse_answer
 from recorder.exchange.messages import (
     Book,
     Candle,
@@ -21,7 +22,6 @@ from recorder.exchange.messages import (
     encode_push,
     kline_result,
     parse,
-    parse_answer,
     parse_book,
     parse_candle,
     parse_candles,

@@ -233,7 +233,7 @@ class TestOthers:
         recorder.event("overflow", **{"from": start, "to": end, "frames": 17, "bytes": 900}).stop()
         publish_once(data_dir)
         [row] = gaps(lake, "reason = 'overflow'")
-        assert row[:4] == (None, None, start // 1000, end // 1000)
+        assert row[:4] == (None, None, start // 1000 - IN_FLIGHT_US, end // 1000)
         assert row[6].startswith("17 frames dropped")
 
     def test_a_delisted_market_has_no_open_gap(self, data_dir, lake, recorder):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recorder.lake.exemplar import NESTING_LIMIT, Unlearnable, take_apart
-from recorder.lake.learning import learn
+from recorder.lake.learning import learn, shortened
 
 FRAMES = Path(__file__).parents[1] / "fixtures" / "frames"
 
@@ -87,3 +87,19 @@ class TestLearn:
         assert old in frame
         with pytest.raises(Unlearnable):
             learn(frame.replace(old, new), stream, ())
+
+
+class TestShortened:
+    """States are learned from a line cut down to two objects."""
+
+    def test_two_objects_stay_and_all_around_them(self):
+        objects = [b'"%b": {"last":"%d"}' % (name, index) for index, name in enumerate((b"A", b"B", b"C"))]
+        frame = b'{"t":1,"c":0,"f":{ "result":{%b},"id":0}}\n'
+        assert shortened(frame % b" , ".join(objects)) == frame % b" , ".join(objects[:2])
+
+    @pytest.mark.parametrize(
+        "result", [b'{"A":{"last":"1"}}', b'{"A":{"last":"1"},"B":{"last":"2"}}', b"[]", b"{", b""]
+    )
+    def test_what_has_less_or_is_no_state_stays_as_it_is(self, result):
+        text = b'{"t":1,"c":0,"f":{"result":%b}}\n' % result
+        assert shortened(text) == text

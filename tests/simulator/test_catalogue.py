@@ -1,7 +1,7 @@
 import json
 from decimal import Decimal
 
-from recorder.exchange.messages import parse_market_list
+from recorder.exchange.answers import parse_market_list
 from recorder.simulator.catalogue import catalogue, market_spec
 
 

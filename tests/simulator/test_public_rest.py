@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from recorder.exchange import messages
+from recorder.exchange import answers
 from recorder.exchange.endpoints import PERIOD_SECONDS
 
 
@@ -52,7 +52,7 @@ async def test_all_states_are_states_by_market(simulated, frames):
 async def test_the_market_list_is_whole(simulated):
     async with simulated(markets=30) as client:
         _, body = await client.get("list")
-    markets, faults = messages.parse_market_list(body["data"])
+    markets, faults = answers.parse_market_list(body["data"])
     assert (len(markets), faults) == (30, ())
 
 
