@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from recorder.exchange import answers
+from recorder.exchange import answers, messages
 from recorder.exchange.endpoints import PERIOD_SECONDS
 
 
