@@ -37,13 +37,13 @@ format: .venv/ready-dev
 
 # The exact versions and hashes that make installs; uv only writes these files.
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q pyproject.toml -o requirements/run.lock
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --extra dev pyproject.toml -c requirements/run.lock -o requirements/dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --extra build pyproject.toml -o requirements/run.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --extra build --extra dev pyproject.toml -c requirements/run.lock -o requirements/dev.lock
 
 .venv/ready: requirements/run.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/ready-dev: .venv/ready requirements/dev.lock

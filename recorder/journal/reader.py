@@ -84,12 +84,14 @@ class JournalReader:
         """Everything that can be verified now; call it again for what came later.
 
         The unverified end of the last segment may still be in flight, so it is left alone until a newer
-        segment exists; `final` says that no writer lives, and tells it as Damage.
+        segment exists; `final` says that no writer lives, and tells it as Damage. Segments that a new writer
+        begins while this reads are its own, and not final.
         """
+        newest = max((s.ordinal for s in segments(self._directory)), default=0)
         while self._verifier is not None or self._next_segment():
             yield from self._drain()
             ended = self._ordinal < max((s.ordinal for s in segments(self._directory)), default=0)
-            if not ended and not final:
+            if not ended and not (final and self._ordinal <= newest):
                 break
             yield from self._finish()
         yield from self._give()

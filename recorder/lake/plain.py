@@ -136,8 +136,8 @@ def read_frame(frame: bytes, origin: Origin, harvest: Harvest) -> None:
     elif isinstance(message, DepthPush):
         harvest.rows["depth"].append(_depth_row(message, origin, harvest))
     elif isinstance(message, KlinePush):
-        for fault in message.faults:
-            _reject(frame, fault, origin, harvest)
+        if message.faults:  # one reject a frame, however many of its rows are bad
+            _reject(frame, "; ".join(dict.fromkeys(message.faults)), origin, harvest)
         period = message.period
         harvest.rows["kline"] += [_kline_row(c, period, origin, harvest) for c in message.candles]
     else:

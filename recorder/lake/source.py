@@ -104,7 +104,7 @@ class Source:
             else:
                 self._take(item)
             yield
-        if final:
+        if final and not self.alive():  # still: a new recorder may have come while this was read
             self._gaps.crashed()
 
     def _take(self, block: Block) -> None:

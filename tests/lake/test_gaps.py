@@ -155,6 +155,16 @@ class TestSilence:
         publish_once(data_dir)
         assert spans(lake, "silence") == {"depth": (last_ns // 1000 - IN_FLIGHT_US, end)}
 
+    def test_a_stream_that_never_came_is_silent_since_its_connection_was_made(self, data_dir, lake, recorder):
+        start = us(recorder)
+        recorder.session(("trade", "AAA"))
+        recorder.at(60).event("silence", 1, stream="trade", last=None)
+        recorder.at(1).frames(trade("AAA", 1))
+        end = us(recorder)
+        recorder.stop()
+        publish_once(data_dir)
+        assert spans(lake, "silence") == {"trade": (start + 100_000 - IN_FLIGHT_US, end)}
+
     def test_an_acknowledgement_does_not_end_the_silence_of_trades(self, data_dir, lake, recorder):
         good(recorder)
         recorder.at(20).event("silence", 1, stream="trade", last=recorder.now_ns)
@@ -214,6 +224,39 @@ class TestStopAndCrash:
         second.stop()
         publish_once(data_dir)
         assert spans(lake, "start")["trade"] == (started, confirmed)
+
+    def test_a_crash_after_the_clock_was_set_back_begins_where_the_recorder_last_lived(
+        self, data_dir, lake, recorder
+    ):
+        recorder.now_ns += 3_600_000_000_000  # what was received before the step carries later times
+        good(recorder)
+        recorder.writer.close()
+        publish_once(data_dir)
+        alive_us = recorder.writer.stats.last_flush_ns // 1000
+        assert {row[2] // 1_000_000 for row in gaps(lake, "reason = 'crash'")} == {
+            (alive_us - IN_FLIGHT_US) // 1_000_000
+        }
+
+    def test_a_stream_no_longer_recorded_after_a_restart_has_no_open_gap(self, data_dir, lake, recorder):
+        good(recorder)
+        recorder.stop()
+        second = Recorder(data_dir).at(100)
+        second.event("start", settings={"streams": ["trade"], "kline_periods": ["1min"]})
+        second.event("markets", listed=["AAA", "BBB"], delisted=[]).stop()
+        publish_once(data_dir)
+        still_open = {row[0] for row in gaps(lake) if row[3] is None}
+        assert still_open == {"trade"}
+
+    def test_a_push_of_one_period_says_nothing_of_another(self, data_dir, lake, recorder):
+        rows = recorder.topics(("kline", "AAA", "1min"), ("kline", "AAA", "1hour"))
+        recorder.event("start").event("markets", listed=["AAA"], delisted=[])
+        recorder.event("up", 1).event("subscribe", 1, topics=rows)
+        recorder.at(3).frames(candle("AAA", 1_723_161_240, "101"))
+        recorder.stop()
+        publish_once(data_dir)
+        assert sorted((row[3] is None, row[6]) for row in gaps(lake, "reason = 'start'")) == [
+            (False, "1min"), (True, "1hour"),
+        ]  # fmt: skip
 
     def test_a_market_no_longer_recorded_after_a_restart_has_no_open_gap(self, data_dir, lake, recorder):
         good(recorder)

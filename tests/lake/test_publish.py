@@ -64,6 +64,14 @@ class TestRows:
         rows = lake.rows("klines", "epoch(ts_open)::BIGINT, close, period", "ORDER BY ts_open")
         assert rows == [(1_723_161_240, 102.0, "1min"), (1_723_161_300, 103.0, "1min")]
 
+    def test_the_last_version_of_a_candle_is_the_last_to_arrive_also_after_the_clock_was_set_back(
+        self, data_dir, lake
+    ):
+        recorder = record(data_dir, candle("AAA", 1_723_161_240, "101"))
+        recorder.at(-3_600).frames(candle("AAA", 1_723_161_240, "102")).stop()
+        publish_once(data_dir)
+        assert lake.rows("klines", "close") == [(102.0,)]
+
     def test_what_cannot_be_decoded_is_kept_with_its_reason(self, data_dir, lake):
         record(data_dir, b"not json", trade("AAA", 1, price="abc"), trade("AAA", 2)).stop()
         publish_once(data_dir)
