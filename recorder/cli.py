@@ -270,7 +270,8 @@ def sql(
     try:
         lake = open_lake(settings.data_dir)
         if query is None:
-            prompt(lake, form)
+            if prompt(lake, form) and not sys.stdin.isatty():
+                raise Failure("not every statement could be answered")
         else:
             show_rows(lake.sql(query), form)
     except LakeNotFoundError as error:
@@ -303,6 +304,10 @@ def main() -> None:
         _fail(str(error), 2)
     except (Failure, JournalError) as error:
         _fail(str(error), 1)
+    except (KeyboardInterrupt, RuntimeError) as error:  # the latter when Ctrl-C stops a query of DuckDB's
+        if isinstance(error, RuntimeError) and "interrupt" not in str(error).lower():
+            raise
+        _fail("interrupted", 130)
     except BrokenPipeError:
         sys.exit(0)  # the reader of our output has seen enough
     except OSError as error:

@@ -49,6 +49,8 @@ class LakeProcess:
     async def finish(self) -> bool:
         """After the journal was closed: wait until the rest is published, by a new process if need be."""
         try:
+            if self._process is not None and self._process.stdin is not None:
+                self._process.stdin.close()  # it waits for us no longer, whatever else records here
             code = await self._wait() if self._process is not None else None
             if code != 0:
                 self._process = await self._start()

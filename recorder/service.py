@@ -284,7 +284,7 @@ class Service:
             frames=journal.frames,
             frame_bytes=journal.frame_bytes,
             frames_by_stream=dict(streams),
-            last_recv_ns=max((each.last_recv_ns for each in stats if each.last_recv_ns), default=None),
+            last_recv_ns=max((each.newest_recv_ns for each in stats if each.newest_recv_ns), default=None),
             reconnects=sum(max(each.connects - 1, 0) for each in stats),
             journal_bytes=journal.written_bytes,
             buffered_bytes=journal.buffered_bytes,
@@ -292,5 +292,7 @@ class Service:
             trouble=journal.trouble,
             loop_lag_ms=round(self._pulse.loop_lag_ms, 2),
             lake_alive=self._lake.alive,
-            last_error=errors[0] if errors else self._last_error or self._lake.last_error,
+            last_error=errors[0]
+            if errors
+            else self._last_error or (None if self._lake.alive else self._lake.last_error),
         )

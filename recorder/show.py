@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import shutil
 import sys
 from collections.abc import Sequence
@@ -50,21 +51,22 @@ def show_rows(relation: duckdb.DuckDBPyRelation | None, form: Form) -> None:
     """Print the rows of a query's result in the wanted form."""
     if relation is None:
         return
+    if form == "table":
+        console().print(_table(relation.columns, relation.limit(MAX_TABLE_ROWS).fetchall()))
+        more = relation.shape[0] - MAX_TABLE_ROWS
+        if more > 0:
+            sys.stdout.write(f"... and {more:,} more rows: add LIMIT, or --format csv\n")
+        return
     names = relation.columns
-    rows = relation.fetchall()
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     if form == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(names)
-        writer.writerows([[_plain(value) for value in row] for row in rows])
-    elif form == "json":
-        for row in rows:
-            sys.stdout.write(json.dumps(dict(zip(names, map(_json, row), strict=True)), default=str) + "\n")
-    else:
-        console().print(_table(names, rows))
-        if len(rows) > MAX_TABLE_ROWS:
-            sys.stdout.write(
-                f"... and {len(rows) - MAX_TABLE_ROWS:,} more rows: add LIMIT, or --format csv\n"
-            )
+    for row in relation.iter_rows():
+        if form == "csv":
+            writer.writerow([_text(value) for value in row])
+        else:
+            record = dict(zip(names, map(_jsonable, row), strict=True))
+            sys.stdout.write(json.dumps(record, default=str) + "\n")
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
@@ -81,24 +83,38 @@ def _cell(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
-        return f"{value:.10g}"
-    return str(_plain(value))
+        return f"{value:.15g}"
+    if isinstance(value, list):
+        first = "" if not value else f" of which the first {_text(value[0])}"
+        return f"{len(value)} items{first}"
+    return str(_text(value))
 
 
-def _plain(value: Any) -> Any:
+def _text(value: Any) -> Any:
+    """A value as csv wants it: times in UTC, nested values as JSON."""
     if isinstance(value, datetime):
         return (
             value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%fZ") if value.tzinfo else value.isoformat(" ")
         )
+    if isinstance(value, list | dict):
+        return json.dumps(_jsonable(value), default=str)
     return value
 
 
-def _json(value: Any) -> Any:
-    return _plain(value) if isinstance(value, datetime) else value
+def _jsonable(value: Any) -> Any:
+    """A value as JSON has it: no NaN, no infinity; decimals become text by `default`."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, list):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _jsonable(item) for name, item in value.items()}
+    return _text(value) if isinstance(value, datetime) else value
 
 
-def prompt(lake: Lake, form: Form) -> None:
-    """Read statements until the end of input; each ends with a semicolon."""
+def prompt(lake: Lake, form: Form) -> int:
+    """Read statements until the end of input, each ended by a semicolon; returns how many failed."""
+    failed = 0
     interactive = sys.stdin.isatty()
     if interactive:
         import readline  # noqa: F401, PLC0415  # importing it gives input() its history and line editing
@@ -120,17 +136,23 @@ def prompt(lake: Lake, form: Form) -> None:
             break
         statement = f"{statement}\n{line}" if statement else line
         if line.rstrip().endswith(";"):
-            _answer(lake, statement, form)
+            failed += _answer(lake, statement, form)
             statement = ""
     if statement.strip():
-        _answer(lake, statement, form)
+        failed += _answer(lake, statement, form)
+    return failed
 
 
-def _answer(lake: Lake, statement: str, form: Form) -> None:
+def _answer(lake: Lake, statement: str, form: Form) -> int:
     try:
         show_rows(lake.sql(statement), form)
     except duckdb.Error as error:
-        sys.stdout.write(f"SQL: {error}\n")
+        sys.stderr.write(f"SQL: {error}\n")
+        return 1
+    except (KeyboardInterrupt, RuntimeError):  # DuckDB raises the latter when Ctrl-C stops a query
+        sys.stderr.write("interrupted\n")
+        return 1
+    return 0
 
 
 def show_status(report: dict[str, Any]) -> None:
@@ -172,7 +194,7 @@ def _recorder_line(each: dict[str, Any], now_ns: int) -> str:
     if not said:
         return f"{head}, {journal}"
     if not each["running"]:
-        return f"{head} since {ago((now_ns - said['at_ns']) / 1e9)}, {journal}"
+        return f"{head} for {ago((now_ns - said['at_ns']) / 1e9)}, {journal}"
     last = said["last_recv_ns"]
     parts = [
         head,

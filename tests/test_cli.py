@@ -1,5 +1,6 @@
 """The commands as a user types them: real processes, their words and their exit codes."""
 
+import csv
 import json
 import os
 import socket
@@ -128,17 +129,24 @@ class TestSql:
         assert row["bids"][0] == {"price": 100.0, "quantity": 3.0}
         assert row["insurance"] == "10500.45426906585552617850"
 
+    def test_csv_holds_level_lists_as_json_and_json_has_no_nan(self, data_dir):
+        book_row = recorder("sql", "SELECT bids FROM depth", "--format", "csv", "--data-dir", data_dir)
+        [cell] = list(csv.reader(book_row.stdout.splitlines()))[1]
+        assert json.loads(cell)[0] == {"price": 100.0, "quantity": 3.0}
+        done = recorder("sql", "SELECT 'nan'::DOUBLE AS x", "--format", "json", "--data-dir", data_dir)
+        assert done.stdout == '{"x": null}\n'
+
     def test_a_table_for_a_person(self, data_dir):
         done = recorder("sql", self.QUERY, "--data-dir", data_dir)
         assert done.returncode == 0
         assert [word for word in ("market", "trade_id", "AAA", "100.5") if word not in done.stdout] == []
 
-    def test_the_prompt_reads_statements_over_several_lines_and_survives_mistakes(self, data_dir):
+    def test_statements_from_a_file_go_on_after_a_mistake_and_end_with_1(self, data_dir):
         statements = "SELECT nonsense;\nSELECT count(*) AS n\nFROM trades;\n"
         done = recorder("sql", "--format", "csv", "--data-dir", data_dir, stdin=statements)
-        assert done.returncode == 0
-        assert "nonsense" in done.stdout
-        assert done.stdout.endswith("n\n2\n")
+        assert done.returncode == 1
+        assert "nonsense" in done.stderr
+        assert done.stdout == "n\n2\n"
 
 
 class TestStatus:

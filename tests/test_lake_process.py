@@ -43,9 +43,8 @@ async def test_it_ends_with_its_parent_although_another_recorder_records(tmp_pat
     recorder.session(("trade", "AAA")).frames(trade("AAA", 1))
     command = [sys.executable, "-P", "-m", "recorder.lake_worker", str(tmp_path), "3600"]
     worker = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: ASYNC220  # it only starts one
-    await until(lambda: (tmp_path / "manifest.sqlite").exists())
+    await until((tmp_path / "manifest.sqlite").exists)
     worker.stdin.close()
-    await until(lambda: worker.poll() is not None)  # noqa: PLW0108  # until() wants a condition
-    assert worker.returncode == 0
+    await until(lambda: worker.poll() == 0)
     assert len(Lake(tmp_path).rows("trades")) == 1
     recorder.stop()

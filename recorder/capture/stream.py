@@ -57,6 +57,8 @@ class ConnectionStats:
     frames: int = 0
     connects: int = 0
     last_recv_ns: int | None = None
+    """Of the connection that is up now; `newest_recv_ns` of any."""
+    newest_recv_ns: int | None = None
     streams: Counter[str] = field(default_factory=Counter)
     last_error: str | None = None
 
@@ -259,7 +261,7 @@ class StreamConnection:
                 else:
                     others.append(frame)
             self.stats.frames += len(frames)
-        recv_ns = self.stats.last_recv_ns = fresh[-1][0]
+        recv_ns = self.stats.last_recv_ns = self.stats.newest_recv_ns = fresh[-1][0]
         for initial, stream in _STREAM_OF_INITIAL.items():
             if tally[initial]:
                 self.stats.streams[stream] += tally[initial]
@@ -282,8 +284,10 @@ class StreamConnection:
     def _note(self, output: Output) -> None:
         for note in output.notes:
             self._journal.append_event(note.kind, note.fields, self.number)
-            if note.kind in ("refused", "silence"):
-                log.warning(note.kind, connection=self.number, **note.fields)
+            if note.kind == "silence":
+                log.warning("a stream is silent", connection=self.number, stream=note.fields["stream"])
+            elif note.kind == "refused":
+                log.warning("refused", connection=self.number, **note.fields)
 
     def _down(self, reason: str) -> None:
         last_recv_ns, self.stats.last_recv_ns = self.stats.last_recv_ns, None

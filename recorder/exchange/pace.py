@@ -21,7 +21,7 @@ WINDOW_S: Final = 600.0
 
 @dataclass(slots=True)
 class Pace:
-    """The pauses of one stream on one connection; `now` is in monotonic seconds."""
+    """The pauses of one stream, over all connections that carried it; `now` is in monotonic seconds."""
 
     since: float
     last: float
@@ -32,9 +32,14 @@ class Pace:
     _longest_before: float = 0.0
     _window: float = 0.0
 
+    def begin(self, now: float) -> None:
+        """A new connection: what is known of the stream's pauses stays known."""
+        self.since = self.last = now
+        self.last_ns, self.silent = None, False
+
     def saw(self, now: float, recv_ns: int) -> None:
         """Something of the stream arrived since the last look."""
-        if self.arrivals and not self.silent:
+        if self.last_ns is not None and not self.silent:
             if now - self._window > WINDOW_S:
                 self._longest_before, self._longest, self._window = self._longest, 0.0, now
             self._longest = max(self._longest, now - self.last)

@@ -106,13 +106,13 @@ class Session:
         self.state = State.DOWN
         self.topics: dict[Topic, None] = dict.fromkeys(topics)
         self._next_id = 1
+        self._pace: dict[Stream, Pace] = {}
         self._clear(0.0)
 
     def _clear(self, now: float) -> None:
         self._pending: dict[int, Topic] = {}
         self._refused: dict[Topic, float] = {}
         self._pings: list[int] = []
-        self._pace: dict[Stream, Pace] = {}
         self._last_ping = now
         self._last_heard = now
 
@@ -132,6 +132,8 @@ class Session:
         """The handshake is done: ask for every topic."""
         self._apply(Event.OPENED)
         self._clear(now)
+        for pace in self._pace.values():
+            pace.begin(now)
         output = Output()
         self._ask(list(self.topics), now, output)
         self._settle()

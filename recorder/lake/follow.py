@@ -15,6 +15,8 @@ from recorder.lake.manifest import FileInfo
 from recorder.lake.merge import MergeStoppedError
 from recorder.lake.publish import LakeError, Publisher
 
+STOP_LOCK_WAIT_S: Final = 5.0
+"""How long the end of a recorder waits for another publisher to make room, before leaving the rest to it."""
 POLL_S: Final = 0.5
 """How often the journal is read between two publishes: decoding is spread, and nothing waits for long."""
 MERGE_PAUSE_S: Final = 600.0
@@ -47,6 +49,23 @@ def publish_once(data_dir: Path) -> dict[str, int]:
     return dict(gained)
 
 
+def _open_when_free(data_dir: Path, stop: threading.Event) -> Publisher | None:
+    """The publisher, as soon as it is to be had; None when `stop` came first and another one goes on."""
+    while not stop.is_set():
+        try:
+            return Publisher(data_dir)
+        except LakeError as error:
+            if not error.busy:
+                raise
+        stop.wait(POLL_S)
+    try:
+        return open_publisher(data_dir, STOP_LOCK_WAIT_S)
+    except LakeError as error:
+        if error.busy:
+            return None
+        raise
+
+
 def _drain(publisher: Publisher, report: Report) -> None:
     more = True
     while more:
@@ -55,8 +74,14 @@ def _drain(publisher: Publisher, report: Report) -> None:
 
 
 def follow(data_dir: Path, interval_s: float, stop: threading.Event, report: Report = lambda _: None) -> None:
-    """Publish every `interval_s` until `stop` is set or the last recorder is gone; then publish the rest."""
-    with open_publisher(data_dir) as publisher, _Merger(publisher) as merger:
+    """Publish every `interval_s` until `stop` is set or the last recorder is gone; then publish the rest.
+
+    Where another process publishes this lake, wait for its end: it publishes for all recorders.
+    """
+    publishing = _open_when_free(data_dir, stop)
+    if publishing is None:
+        return
+    with publishing as publisher, _Merger(publisher) as merger:
         due = time.monotonic() + interval_s
         while True:
             recording = any(source.alive() for source in publisher.sources()) and not stop.is_set()

@@ -27,6 +27,8 @@ IN_FLIGHT_US: Final = 500_000
 
 Key: TypeAlias = tuple[str, str, str]
 """(stream, market, period), with "" where there is none."""
+DEAF: Final[Key] = ("", "", "")
+"""Stands for everything, from a start until something has been asked for."""
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -52,8 +54,8 @@ class _State(msgspec.Struct):
     running: bool = False
     started: int = 0
     subscribed: bool = True
-    """False from a start until the session asks for something, or stops: killed in between, it leaves no
-    topic that could be missed, and its start stands for the next one's."""
+    """False from a start until the session asks for something. One that ends before leaves no topic that
+    could be missed: its start stands for the next one's, and until then all is missing (DEAF)."""
     alive: int = 0
     markets_known: bool = False
     markets: set[str] = msgspec.field(default_factory=set)
@@ -61,6 +63,8 @@ class _State(msgspec.Struct):
     """What the session records, by its settings; None where it did not say."""
     periods: list[str] | None = None
     up_at: dict[int, int] = msgspec.field(default_factory=dict)
+    lists: tuple[int, int] = (0, 0)
+    """When the last market list but one, and the last one, were received."""
     listed_at: dict[str, int] = msgspec.field(default_factory=dict)
     connection_of: dict[Key, int] = msgspec.field(default_factory=dict)
     good: set[Key] = msgspec.field(default_factory=set)
@@ -82,6 +86,7 @@ class GapMachine:
         self._handlers: dict[str, Callable[[Record], None]] = {
             "start": self._start,
             "up": self._up,
+            "rest": self._rest,
             "stop": self._stop,
             "markets": self._markets,
             "subscribe": self._subscribe,
@@ -138,6 +143,9 @@ class GapMachine:
             state.started = _us(record)
         self.crashed()
         state.running, state.subscribed, state.markets_known = True, False, False
+        state.lists = (0, 0)
+        if not state.open:
+            state.open[DEAF] = _Open(state.started, "start", "nothing could be subscribed yet")
         settings = record.fields.get("settings")
         if isinstance(settings, dict):
             state.streams, state.periods = settings.get("streams"), settings.get("kline_periods")
@@ -147,13 +155,14 @@ class GapMachine:
 
     def _stop(self, record: Record) -> None:
         self._lose(list(self._state.good), _us(record), "stop", str(record.fields.get("reason", "")))
-        self._state.running, self._state.subscribed = False, True
+        self._state.running = False
 
     def _markets(self, record: Record) -> None:
         state = self._state
         listed = set(record.fields.get("listed", ()))
         gone = set(record.fields.get("delisted", ()))
-        since = _us(record) if state.markets_known else state.started
+        # A market that is new in this list may have been there since just after the one before.
+        since = (state.lists[0] or _us(record)) if state.markets_known else state.started
         first, state.markets_known = not state.markets_known, True
         if first:
             gone |= state.markets - listed
@@ -169,9 +178,14 @@ class GapMachine:
 
     def _unwanted(self, key: Key) -> bool:
         streams, periods = self._state.streams, self._state.periods
-        return (streams is not None and key[0] not in streams) or (
-            key[0] == "kline" and periods is not None and key[2] not in periods
+        return key != DEAF and (
+            (streams is not None and key[0] not in streams)
+            or (key[0] == "kline" and periods is not None and key[2] not in periods)
         )
+
+    def _rest(self, record: Record) -> None:
+        if record.fields.get("call") == "market_list" and record.fields.get("status") == 200:
+            self._state.lists = (self._state.lists[1], _us(record))
 
     def _up(self, record: Record) -> None:
         self._state.up_at[record.connection or 0] = _us(record)
@@ -179,6 +193,7 @@ class GapMachine:
     def _subscribe(self, record: Record) -> None:
         state = self._state
         state.subscribed = True
+        state.open.pop(DEAF, None)  # from here on each topic has its own
         for key in _keys(record):
             same_connection = state.connection_of.get(key) == record.connection
             state.connection_of[key] = record.connection or 0

@@ -43,6 +43,13 @@ def test_the_time_before_the_first_arrival_is_no_pause():
     assert pace.silent_after_s() == SILENT_AFTER_MIN_S
 
 
+def test_a_new_connection_keeps_what_is_known_and_its_own_start_is_no_pause():
+    pace = fed(KNOWN_AFTER, 0.5)
+    pace.begin(pace.last + 100.0)
+    pace.saw(pace.last + 30.0, 1)
+    assert pace.silent_after_s() == SILENT_AFTER_MIN_S
+
+
 def test_a_silence_does_not_teach_patience():
     pace = fed(KNOWN_AFTER, 0.5)
     pace.silent = True

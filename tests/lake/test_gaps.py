@@ -336,3 +336,40 @@ class TestOthers:
         [row] = gaps(lake, "reason = 'damage'")
         assert row[0] is None
         assert row[2] < row[3]
+
+
+class TestDeaf:
+    def test_a_recorder_that_could_not_subscribe_anything_misses_everything(self, data_dir, lake, recorder):
+        started = us(recorder)
+        recorder.event("start").event("down", 1, reason="connect: refused", last=None)
+        recorder.at(60).stop()
+        publish_once(data_dir)
+        assert [row[:5] for row in gaps(lake)] == [(None, None, started, None, "start")]
+
+    def test_from_the_first_subscription_on_each_topic_has_its_own_gap_since_then(
+        self, data_dir, lake, recorder
+    ):
+        started = us(recorder)
+        recorder.event("start").at(60).stop()
+        second = Recorder(data_dir).at(100)
+        _, confirmed, _ = good(second)
+        second.stop()
+        publish_once(data_dir)
+        assert spans(lake, "start")["trade"] == (started, confirmed)
+        assert [row for row in gaps(lake) if row[0] is None] == []
+
+
+def test_a_newly_listed_market_is_missing_since_the_last_list_without_it(data_dir, lake, recorder):
+    good(recorder)
+    body = b'{"code":0,"data":[{"name":"AAA"}]}'
+    for _ in range(2):
+        listed = us(recorder)
+        recorder.writer.append_rest("market_list", {}, 200, body, t_ns=recorder.now_ns)
+        recorder.at(45)
+    listed_before = listed - 45_000_000
+    recorder.event("markets", listed=["NEW"], delisted=[])
+    rows = recorder.topics(("trade", "NEW"))
+    recorder.event("subscribe", 1, topics=rows).event("confirmed", 1, topics=rows).stop()
+    publish_once(data_dir)
+    [row] = gaps(lake, "market = 'NEW' AND reason = 'start'")
+    assert row[2] == listed_before
