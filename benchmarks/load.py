@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from report import InvalidError, Row, machine, render
 
 from recorder.lake.manifest import read_files
-from recorder.service import read_status
+from recorder.vitals import read_status
 
 MARKETS: Final = 300
 RATE: Final = 8.0
