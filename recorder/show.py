@@ -52,7 +52,7 @@ def show_rows(relation: duckdb.DuckDBPyRelation | None, form: Form) -> None:
     if relation is None:
         return
     if form == "table":
-        console().print(_table(relation.columns, relation.limit(MAX_TABLE_ROWS).fetchall()))
+        _print_table(relation.columns, relation.limit(MAX_TABLE_ROWS).fetchall())
         more = relation.shape[0] - MAX_TABLE_ROWS
         if more > 0:
             sys.stdout.write(f"... and {more:,} more rows: add LIMIT, or --format csv\n")
@@ -67,6 +67,21 @@ def show_rows(relation: duckdb.DuckDBPyRelation | None, form: Form) -> None:
         else:
             record = dict(zip(names, map(_jsonable, row), strict=True))
             sys.stdout.write(json.dumps(record, default=str) + "\n")
+
+
+def _print_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A table where it fits the terminal, else a block of lines for each row."""
+    out = console()
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max([len(name), *(len(row[index]) for row in cells)]) for index, name in enumerate(names)]
+    if sum(widths) + 3 * len(widths) + 1 <= out.width:
+        out.print(_table(names, rows))
+        return
+    wide = max(map(len, names))
+    for number, row in enumerate(cells, 1):
+        out.print(f"[bold]row {number}[/bold]")
+        for name, cell in zip(names, row, strict=True):
+            out.print(f"  {name:<{wide}}  {cell}", markup=False, no_wrap=True, overflow="ellipsis")
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
@@ -177,7 +192,7 @@ def show_status(report: dict[str, Any]) -> None:
         told = ", ".join(
             f"{text} ({count:,})" for text, count in sorted(odd.items(), key=_by_count)[:MAX_NOTICES]
         )
-        out.print(f"Unlike the protocol, and read all the same: {told}")
+        out.print(f"Noticed, and read all the same: {told}")
     out.print(f"Disk: {size(report['disk']['free_bytes'])} free of {size(report['disk']['total_bytes'])}")
 
 
@@ -222,7 +237,7 @@ def _show_gaps(out: Console, gaps: dict[str, Any]) -> None:
         out.print("Gaps: none in the last 24 h")
         return
     table = Table(
-        "reason", "stream", "gaps", "seconds", title="Gaps touching the last 24 h", header_style="bold"
+        "reason", "stream", "gaps", "market-seconds", title="Gaps touching the last 24 h", header_style="bold"
     )
     for row in gaps["last_day"]:
         table.add_row(row["reason"], row["stream"], f"{row['n']:,}", f"{row['seconds']:,.1f}")
