@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from recorder.exchange.messages import Stream, encode_push, kline_result, trade_result
+from recorder.exchange.encoding import encode_push, kline_result, trade_result
+from recorder.exchange.messages import Stream
 from recorder.simulator.catalogue import MarketSpec, catalogue
 from recorder.simulator.market import BookChanged, CandleChanged, LivingMarket, Style, Traded
 

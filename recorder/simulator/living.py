@@ -4,8 +4,9 @@ import heapq
 from collections.abc import Collection
 from typing import Any, Final
 
+from recorder.exchange.encoding import encode_push, kline_result, trade_result
 from recorder.exchange.endpoints import PERIOD_SECONDS
-from recorder.exchange.messages import Topic, encode_push, kline_result, trade_result
+from recorder.exchange.messages import Topic
 from recorder.simulator.catalogue import catalogue, market_spec
 from recorder.simulator.market import BookChanged, LivingMarket, Style, Traded
 from recorder.simulator.settings import MAX_MARKETS, SimulatorSettings

@@ -13,8 +13,9 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from recorder.exchange.encoding import candle_row, trade_result
 from recorder.exchange.endpoints import PERIOD_SECONDS
-from recorder.exchange.messages import Candle, CandleOrder, Topic, Trade, candle_row, trade_result
+from recorder.exchange.messages import Candle, CandleOrder, Topic, Trade
 from recorder.simulator.book import OrderBook
 from recorder.simulator.candles import MINUTE_S, Bar, CandleSeries
 from recorder.simulator.catalogue import MarketSpec

@@ -4,6 +4,7 @@ from typing import Final, cast
 
 import msgspec
 
+from recorder.exchange.encoding import encode_error, encode_reply
 from recorder.exchange.endpoints import (
     PARAMETER_ERROR,
     PERIOD_SECONDS,
@@ -11,16 +12,7 @@ from recorder.exchange.endpoints import (
     UNKNOWN_MARKET,
     UNKNOWN_PERIOD,
 )
-from recorder.exchange.messages import (
-    STREAMS,
-    ProtocolError,
-    Request,
-    Topic,
-    encode_error,
-    encode_reply,
-    parse_request,
-    parse_topic,
-)
+from recorder.exchange.messages import STREAMS, ProtocolError, Request, Topic, parse_request, parse_topic
 from recorder.simulator.hub import Connection, Hub, frame_bytes
 from recorder.simulator.source import Push, Source
 

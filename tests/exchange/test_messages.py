@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.exchange.answers import parse_answer, parse_market_list
+from recorder.exchange.encoding import encode_error, encode_reply
 from recorder.exchange.messages import (
     BOOK_FIELDS,
     MAX_FRAME_BYTES,
@@ -23,9 +24,7 @@ from recorder.exchange.messages import (
     StatePush,
     Topic,
     TradePush,
-    encode_error,
     encode_ping,
-    encode_reply,
     encode_subscribe,
     encode_unsubscribe,
     parse,

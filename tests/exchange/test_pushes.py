@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.exchange.answers import parse_answer
+from recorder.exchange.encoding import book_result, candle_row, encode_push, kline_result, trade_result
 from recorder.exchange.messages import (
     Book,
     Candle,
@@ -17,17 +18,12 @@ from recorder.exchange.messages import (
     StatePush,
     Trade,
     TradePush,
-    book_result,
-    candle_row,
-    encode_push,
-    kline_result,
     parse,
     parse_book,
     parse_candle,
     parse_candles,
     parse_states,
     parse_trade,
-    trade_result,
 )
 
 FRAMES = Path(__file__).parents[1] / "fixtures" / "frames"

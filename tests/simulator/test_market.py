@@ -5,7 +5,8 @@ from decimal import Decimal
 import msgspec
 import pytest
 
-from recorder.exchange.messages import encode_push, kline_result, parse, trade_result
+from recorder.exchange.encoding import encode_push, kline_result, trade_result
+from recorder.exchange.messages import parse
 from recorder.simulator.catalogue import market_spec
 from recorder.simulator.market import BookChanged, CandleChanged, LivingMarket, Style, Traded
 
