@@ -51,9 +51,6 @@ class Form:
     reach: int
     """The furthest any word stands from its column."""
 
-    def slot(self, name: str) -> Slot | None:
-        return next((slot for slot in self.slots if slot.name == name), None)
-
 
 @dataclass(frozen=True, slots=True)
 class Books:

@@ -16,6 +16,7 @@ from recorder.exchange.messages import ProtocolError
 from recorder.journal.reader import Block, Damage, JournalReader, Position, segments, writer_alive
 from recorder.lake.decode import Decoded, Decoder, Record
 from recorder.lake.gaps import Gap, GapMachine, Key
+from recorder.lake.harvest import PUSH_TABLES
 from recorder.lake.tables import DEPTH, KLINES, MARKETS, REJECTS, STATE, TRADES
 
 BUFFERED: Final = (TRADES, DEPTH, KLINES, STATE, REJECTS)
@@ -23,7 +24,6 @@ _TORN: Final = "torn tail"
 """How the journal calls an end that was being written when the recorder was killed."""
 _KINDS: Final = {1: "linear", None: "unknown"}
 """The venue's market types; any other number is an inverse market."""
-_TABLE_OF_STREAM: Final = {"trade": "trades", "depth": "depth", "kline": "klines", "state": "state"}
 
 
 class _Saved(msgspec.Struct):
@@ -42,7 +42,6 @@ class Source:
         self.rows: dict[str, list[pa.Table]] = {table.name: [] for table in BUFFERED}
         self.market_rows: list[dict[str, Any]] = []
         self.notices: Counter[str] = Counter()
-        self.frames = 0
         state = msgspec.msgpack.decode(saved, type=_Saved) if saved else None
         self._reader = JournalReader(directory, Position(*state.position) if state else None)
         self._gaps = GapMachine(state.gaps if state else None)
@@ -74,7 +73,6 @@ class Source:
         self.market_rows.clear()
         self._gaps.closed.clear()
         self.notices.clear()
-        self.frames = 0
 
     def gaps(self) -> tuple[list[Gap], list[Gap]]:
         """(rows that became final since the last commit, rows still open)."""
@@ -117,7 +115,6 @@ class Source:
             rows = getattr(decoded, table.name)
             if rows.num_rows:
                 self.rows[table.name].append(rows)
-        self.frames += decoded.frames
         self.notices.update(decoded.notices)
         for record in decoded.records:
             if record.kind == "rest" and record.fields.get("call") == "market_list":
@@ -200,7 +197,9 @@ class _Firsts:
         self._decoded = decoded
 
     def __call__(self, stream: str, keys: set[Key], from_seq: int, below_seq: int) -> dict[Key, int]:
-        rows = getattr(self._decoded, _TABLE_OF_STREAM.get(stream, "trades"))
+        if stream not in PUSH_TABLES:
+            return {}  # a journal of a version that records more than this one reads
+        rows = getattr(self._decoded, PUSH_TABLES[stream].name)
         seqs = np.asarray(rows["seq"].combine_chunks()) if rows.num_rows else np.zeros(0, np.int64)
         start, end = np.searchsorted(seqs, [from_seq, below_seq])
         if start >= end:

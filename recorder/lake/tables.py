@@ -24,11 +24,8 @@ FIELD_OF_WIRE: Final[dict[str, str]] = {
     "sign_price": "mark_price",
     "position_amount": "open_interest",
     "funding_time": "funding_minutes",
-    "stock": "base",
-    "money": "quote",
 }
-"""The field's word for each of the venue's, in state, kline and market records; others keep theirs.
-A trade's `amount` is a quantity, and is named so in TRADES."""
+"""The field's word for each of the venue's in a state; the others keep theirs."""
 
 Style = Literal["append", "replace"]
 

@@ -14,7 +14,6 @@ import numpy as np
 from recorder.simulator.catalogue import MarketSpec
 
 MINUTE_S: Final = 60
-MINUTE_NS: Final = MINUTE_S * 1_000_000_000
 HISTORY_MINUTES: Final = 2_880
 """The market's age at the start: its first candle is two days old."""
 KEPT_MINUTES: Final = 2 * HISTORY_MINUTES
