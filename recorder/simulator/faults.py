@@ -16,6 +16,12 @@ in seconds after the start, `every` repeats; with both, `at` is the first time.
     seconds = 5
     stream = "trade"
     [[fault]]
+    kind = "lose"          # the next count pushes of a stream, or of all, are lost one by one: they happened,
+    at = 25                # and no subscriber gets them; market, where given, is whose pushes
+    count = 3
+    stream = "trade"
+    market = "BTCUSDT"
+    [[fault]]
     kind = "garbage"       # count texts that are no message; variant picks one kind, else all but
     at = 30                # invalid_utf8 in turn (clients close on that one)
     count = 9
@@ -44,6 +50,12 @@ in seconds after the start, `every` repeats; with both, `at` is the first time.
     at = 50
     seconds = 3
     code = 1010007
+    [[fault]]
+    kind = "slow"          # for a while (during, 10 s if not given) REST answers leave so many seconds
+    at = 52                # after they were made
+    seconds = 2
+    during = 10
+    path = "/open/api/v2/market"
     [[fault]]
     kind = "refuse"        # new connections are accepted and closed at once
     at = 55
@@ -79,19 +91,21 @@ _TAKES: Final[dict[str, tuple[str, ...]]] = {
     "drop": ("connections",),
     "abort": ("connections",),
     "silence": ("seconds", "stream"),
+    "lose": ("count", "stream", "market"),
     "garbage": ("count", "variant", "connections"),
     "duplicates": ("count", "stream"),
     "late": ("seconds", "count", "stream"),
     "skew": ("seconds",),
     "http": ("seconds", "status", "path"),
     "code": ("seconds", "code", "path"),
+    "slow": ("seconds", "during", "path"),
     "refuse": ("seconds",),
     "list": ("market",),
     "delist": ("market",),
 }
 """What each kind takes beside kind, at and every."""
 _NEEDS: Final = {"silence": "seconds", "late": "seconds", "skew": "seconds", "http": "seconds",
-                 "code": "seconds", "refuse": "seconds", "delist": "market"}  # fmt: skip
+                 "code": "seconds", "slow": "seconds", "refuse": "seconds", "delist": "market"}  # fmt: skip
 ALL_STREAMS: Final = "all"
 """The word for no stream in particular, which is the default."""
 MAX_COUNT: Final = 10_000
@@ -110,6 +124,7 @@ class Fault:
     at: float | None = None
     every: float | None = None
     seconds: float = 0.0
+    during: float = 10.0
     stream: str | None = None
     count: int = 1
     variant: str | None = None
@@ -211,6 +226,7 @@ def _check(where: str, name: str, value: object) -> None:
             f"a number of seconds, at least {MIN_EVERY_S}",
         ),
         "seconds": (number and _within(value, -86_400, 86_400), "a number of seconds"),
+        "during": (number and _within(value, 0, 86_400), "a number of seconds, 0 or more"),
         "stream": (value in (*STREAMS, ALL_STREAMS), f"one of {', '.join(STREAMS)}, {ALL_STREAMS}"),
         "count": (whole and _within(value, 1, MAX_COUNT), f"a whole number from 1 to {MAX_COUNT}"),
         "variant": (value in VARIANTS, f"one of {', '.join(VARIANTS)}"),

@@ -1,19 +1,18 @@
 """Connections, who is subscribed to what, and the way out: each push is framed once for all."""
 
 import asyncio
-import json
 import socket
 import struct
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 import structlog
 from aiohttp import web
 
 from recorder.exchange.messages import Topic
+from recorder.simulator.record import Record
 from recorder.simulator.source import Push, Wanted
 
 MAX_BACKLOG_BYTES: Final = 16 * 1024 * 1024
@@ -22,6 +21,8 @@ KEPT_PUSHES: Final = 10_000
 """The last pushes, for the fault that sends some again."""
 TEXT: Final = 0x1
 BINARY: Final = 0x2
+NOBODY: Final = 0
+"""The number of no connection."""
 RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 """A lingering time of 0 s makes the close a reset."""
 
@@ -37,37 +38,6 @@ def frame_bytes(payload: bytes, opcode: int = TEXT) -> bytes:
     if size < 65_536:
         return first + b"\x7e" + size.to_bytes(2) + payload
     return first + b"\x7f" + size.to_bytes(8) + payload
-
-
-class SentLog:
-    """An NDJSON file of everything pushed: `{"t": ns, "conn": n, "frame": ...}`; what is no JSON stands under
-    "text" as latin-1, and openings and closings as "event"."""
-
-    def __init__(self, path: Path) -> None:
-        self._file: TextIO = path.open("a", encoding="utf-8")
-
-    def push(self, connection: int, payload: bytes) -> None:
-        """A push that was JSON."""
-        self._file.write(f'{{"t":{time.time_ns()},"conn":{connection},"frame":{payload.decode()}}}\n')
-
-    def garbage(self, connection: int, payload: bytes) -> None:
-        """A text or binary frame that may be anything."""
-        self._line(connection, "text", payload.decode("latin-1"))
-
-    def event(self, connection: int, event: str) -> None:
-        """A connection came or went."""
-        self._line(connection, "event", event)
-
-    def _line(self, connection: int, name: str, value: str) -> None:
-        self._file.write(json.dumps({"t": time.time_ns(), "conn": connection, name: value}) + "\n")
-
-    def flush(self) -> None:
-        """Hand what was written to the operating system."""
-        self._file.flush()
-
-    def close(self) -> None:
-        """The last line is written."""
-        self._file.close()
 
 
 class Connection:
@@ -116,15 +86,15 @@ class Connection:
 
 
 class Hub:
-    """All connections and their topics."""
+    """All connections and their topics. What goes out, and what does not, is told to the `record`."""
 
-    def __init__(self, record: Path | None) -> None:
+    def __init__(self, record: Record | None) -> None:
         self.connections: dict[int, Connection] = {}
-        self.wanted = Wanted()
+        self.wanted = Wanted(every_trade=record is not None)
         self.sent: Counter[tuple[str, str | None]] = Counter()
         self.recent: deque[Push] = deque(maxlen=KEPT_PUSHES)
         self._subscribers: dict[Topic, dict[int, Connection]] = {}
-        self._log = SentLog(record) if record is not None else None
+        self._record = record
         self._last_number = 0
 
     def join(self, ws: web.WebSocketResponse, transport: asyncio.Transport) -> Connection:
@@ -132,8 +102,8 @@ class Hub:
         self._last_number += 1
         connection = Connection(self._last_number, ws, transport)
         self.connections[connection.number] = connection
-        if self._log is not None:
-            self._log.event(connection.number, "open")
+        if self._record is not None:
+            self._record.event(connection.number, "open")
         return connection
 
     def leave(self, connection: Connection) -> None:
@@ -142,8 +112,8 @@ class Hub:
         self.connections.pop(connection.number, None)
         for topic in tuple(connection.topics):
             self.unsubscribe(connection, topic)
-        if self._log is not None:
-            self._log.event(connection.number, "close")
+        if self._record is not None:
+            self._record.event(connection.number, "close")
 
     def subscribe(self, connection: Connection, topic: Topic) -> None:
         """Take a topic; one that is already there stays once."""
@@ -174,44 +144,50 @@ class Hub:
             markets = wanted.trade if topic.stream == "trade" else wanted.depth
             (markets.add if topic in self._subscribers else markets.discard)(market)
 
-    def publish(self, push: Push) -> None:
-        """Send a push to everyone who is subscribed."""
+    def publish(self, push: Push, *, again: bool = False) -> None:
+        """Send a push to everyone who is subscribed; `again` where it was published before."""
         there = self._subscribers.get(push.topic)
-        if not there:
+        reached = 0
+        if there:
+            self.recent.append(push)
+            reached = self._deliver(there.values(), push)
+        if self._record is None or again or push.topic.stream != "trade":
             return
-        self.recent.append(push)
-        self._deliver(there.values(), push)
+        if not reached or reached < len(self.connections):
+            self._record.push(NOBODY, push.payload)
 
     def deliver(self, connection: Connection, push: Push) -> None:
         """Send a push to one client only."""
         self._deliver((connection,), push)
 
-    def _deliver(self, connections: Iterable[Connection], push: Push) -> None:
+    def lose(self, push: Push, by: str) -> None:
+        """A push that reaches nobody, for a fault of kind `by`."""
+        if self._record is not None:
+            self._record.lost(push.payload, by)
+
+    def _deliver(self, connections: Iterable[Connection], push: Push) -> int:
+        """Returns to how many it went."""
         frame = frame_bytes(push.payload)
         key = (push.topic.stream, push.topic.market)
+        reached = 0
         for connection in connections:
             if not connection.open:
                 continue
             connection.send(frame)
-            self.sent[key] += 1
-            if self._log is not None:
-                self._log.push(connection.number, push.payload)
+            reached += 1
+            if self._record is not None:
+                self._record.push(connection.number, push.payload)
+        self.sent[key] += reached
+        return reached
 
     def garbage(self, connection: Connection, payload: bytes, opcode: int) -> None:
         """Send something that is no message."""
         if connection.open:
             connection.send(frame_bytes(payload, opcode))
-            if self._log is not None:
-                self._log.garbage(connection.number, payload)
+            if self._record is not None:
+                self._record.garbage(connection.number, payload)
 
     def flush(self) -> None:
         """Everything queued leaves."""
         for connection in tuple(self.connections.values()):
             connection.flush()
-        if self._log is not None:
-            self._log.flush()
-
-    def close(self) -> None:
-        """The log ends with the exchange."""
-        if self._log is not None:
-            self._log.close()

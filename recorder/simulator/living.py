@@ -72,7 +72,7 @@ class LivingExchange:
 
     def _events(self, market: LivingMarket, to_ns: int, wanted: Wanted, pushes: list[Push]) -> None:
         name = market.spec.name
-        trades = name in wanted.trade
+        trades = wanted.every_trade or name in wanted.trade
         events = market.advance(to_ns, depth=name in wanted.depth, periods=wanted.kline.get(name, ()))
         for event in events:
             if isinstance(event, Traded):

@@ -16,10 +16,15 @@ HELD_PUSHES: Final = 100_000
 
 
 @dataclass(slots=True)
-class _Delay:
-    stream: str | None
-    seconds: float
+class _Counted:
+    """A fault that befalls so many more pushes."""
+
+    fault: Fault
     left: int
+
+    def befalls(self, push: Push) -> bool:
+        of_stream = self.fault.stream in (None, push.topic.stream)
+        return of_stream and self.fault.market in (None, push.topic.market)
 
 
 class Mischief:
@@ -27,33 +32,39 @@ class Mischief:
 
     def __init__(self) -> None:
         self._until: list[tuple[float, Fault]] = []
-        self._delays: list[_Delay] = []
+        self._counted: list[_Counted] = []
         self._held: list[tuple[float, int, Push]] = []
         self._order = itertools.count()
 
     def begin(self, fault: Fault, now_s: float) -> None:
-        """A fault of a kind that lasts (silence, late, http, code, refuse) begins."""
-        if fault.kind == "late":
-            self._delays.append(_Delay(fault.stream, fault.seconds, fault.count))
+        """A fault of a kind that lasts (silence, lose, late, http, code, slow, refuse) begins."""
+        if fault.kind in ("lose", "late"):
+            self._counted.append(_Counted(fault, fault.count))
         else:
-            self._until.append((now_s + fault.seconds, fault))
+            lasts_s = fault.during if fault.kind == "slow" else fault.seconds
+            self._until.append((now_s + lasts_s, fault))
 
     def silent(self, push: Push, now_s: float) -> bool:
         """Whether a push is lost to a silence."""
         return any(fault.stream in (None, push.topic.stream) for fault in self._active("silence", now_s))
 
-    def passes(self, push: Push, now_s: float) -> bool:
-        """Whether a push may go out now; one that is held back comes with `released` later."""
+    def withholds(self, push: Push, now_s: float) -> str | None:
+        """The kind of fault that keeps a push from going out now, or None. What is late comes with
+        `released`; the others lose it."""
         if self.silent(push, now_s):
-            return False
-        for delay in self._delays:
-            if delay.stream in (None, push.topic.stream) and len(self._held) < HELD_PUSHES:
-                heapq.heappush(self._held, (now_s + delay.seconds, next(self._order), push))
-                delay.left -= 1
-                if delay.left == 0:
-                    self._delays.remove(delay)
-                return False
-        return True
+            return "silence"
+        for counted in self._counted:
+            kind = counted.fault.kind
+            if not counted.befalls(push) or (kind == "late" and len(self._held) >= HELD_PUSHES):
+                continue
+            counted.left -= 1
+            if counted.left == 0:
+                self._counted.remove(counted)
+            if kind == "late":
+                due_s = now_s + counted.fault.seconds
+                heapq.heappush(self._held, (due_s, next(self._order), push))
+            return kind
+        return None
 
     def released(self, now_s: float) -> list[Push]:
         """Held pushes whose time has come."""
@@ -73,6 +84,11 @@ class Mischief:
     def code(self, path: str, now_s: float) -> int | None:
         """The code the interface answers with, or None."""
         return next((f.code for f in self._active("code", now_s) if path.startswith(f.path)), None)
+
+    def slowness_s(self, path: str, now_s: float) -> float:
+        """How much longer an answer takes."""
+        slow = (f.seconds for f in self._active("slow", now_s) if path.startswith(f.path))
+        return max(slow, default=0.0)
 
     def _active(self, kind: str, now_s: float) -> Iterator[Fault]:
         if self._until:

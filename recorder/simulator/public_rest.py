@@ -22,6 +22,8 @@ MAX_TIME_S: Final = 1 << 40
 Query = Mapping[str, str]
 Clock = Callable[[], int]
 """The exchange's time in ns."""
+CODE: Final = web.ResponseKey("code", int)
+"""Where a response keeps the code that its body tells."""
 
 
 class RefusedError(Exception):
@@ -31,6 +33,13 @@ class RefusedError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+def answered(code: int, body: bytes) -> web.Response:
+    """The interface's word: HTTP 200, whatever the code."""
+    response = web.Response(body=body, content_type="application/json")
+    response[CODE] = code
+    return response
 
 
 class RestInterface:
@@ -55,17 +64,20 @@ class RestInterface:
 
     def _respond(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def respond(request: web.Request) -> web.Response:
-            return web.Response(body=self._body(endpoint, request.query), content_type="application/json")
+            code, body = self._answer(endpoint, request.query)
+            return answered(code, body)
 
         return respond
 
-    def _body(self, endpoint: Endpoint, query: Query) -> bytes:
+    def _answer(self, endpoint: Endpoint, query: Query) -> tuple[int, bytes]:
+        """The code of the answer, and its body."""
         if self._limit is not None and not self._limit.admit(endpoint, time.monotonic()):
-            return encode_refusal(endpoints.TOO_MANY_REQUESTS[0], "too many requests")
+            code = endpoints.TOO_MANY_REQUESTS[0]
+            return code, encode_refusal(code, "too many requests")
         try:
-            return encode_answer(self._calls[endpoint](query))
+            return 0, encode_answer(self._calls[endpoint](query))
         except RefusedError as refusal:
-            return encode_refusal(refusal.code, refusal.message)
+            return refusal.code, encode_refusal(refusal.code, refusal.message)
 
     def _list(self, query: Query) -> Any:
         del query

@@ -8,7 +8,6 @@ silent.
 """
 
 import re
-from collections import deque
 from collections.abc import Collection, Iterator
 from itertools import islice
 from pathlib import Path
@@ -18,16 +17,14 @@ import msgspec
 import structlog
 
 from recorder.exchange.messages import PUSH_METHODS, Topic
-from recorder.simulator.market import DEALS_KEPT
 from recorder.simulator.recording import RecordingError, read_frames
+from recorder.simulator.replayed import ReplayedMarket
 from recorder.simulator.source import Push, Wanted
 
 SCAN_FRAMES: Final = 200_000
 """Frames looked through before the start for the list of markets; others are listed when they appear."""
 STEP_FRAMES: Final = 5_000
 """Frames sent in one step at most."""
-CANDLES_KEPT: Final = 10_000
-"""Rows a market and period for the kline endpoint."""
 NS: Final = 1_000_000_000
 MINUTE_S: Final = 60
 
@@ -71,46 +68,6 @@ def moved(frame: bytes, shift_s: int) -> bytes:
     return _CANDLE_TIME.sub(move, frame) if b'"update.kline"' in frame else frame
 
 
-class _Market:
-    """What was replayed of one market, and the finest steps seen in it."""
-
-    def __init__(self) -> None:
-        self.deals: deque[bytes] = deque(maxlen=DEALS_KEPT)
-        self.book: bytes | None = None
-        self.candles: dict[str, dict[int, Any]] = {}
-        self.price_prec = 0
-        self.amount_prec = 0
-
-    def measure(self, price: str, amount: str) -> None:
-        """Take note of the digits of a price and a quantity."""
-        self.price_prec = max(self.price_prec, len(price.partition(".")[2]))
-        self.amount_prec = max(self.amount_prec, len(amount.partition(".")[2]))
-
-    def description(self, name: str, sort: int) -> dict[str, Any]:
-        """An entry of market/list with what a recording can tell."""
-        money = next((end for end in ("USDT", "USDC", "USD") if name.endswith(end)), "")
-        return {
-            "type": 1,
-            "leverages": [],
-            "name": name,
-            "stock": name.removesuffix(money),
-            "money": money,
-            "fee_prec": 5,
-            "tick_size": _step(self.price_prec),
-            "stock_prec": 8,
-            "money_prec": self.price_prec,
-            "amount_prec": self.amount_prec,
-            "amount_min": _step(self.amount_prec),
-            "available": True,
-            "limits": [],
-            "sort": sort,
-        }
-
-
-def _step(precision: int) -> str:
-    return "1" if precision == 0 else f"0.{'0' * (precision - 1)}1"
-
-
 class Replay:
     """A `Source` that plays a recording. Raises RecordingError where there is nothing to play."""
 
@@ -118,7 +75,7 @@ class Replay:
         self._path = path
         self._speed = speed
         self._keep_time = keep_time
-        self._markets: dict[str, _Market] = {}
+        self._markets: dict[str, ReplayedMarket] = {}
         self._states: dict[str, bytes] = {}
         self._first_ns = self._scan()
         self._frames: Iterator[tuple[int, bytes]] = read_frames(path)
@@ -136,11 +93,11 @@ class Replay:
             topic, result = _read(frame)
             if topic is not None and topic.stream == "state":
                 for name in _STATES.decode(result):
-                    self._markets.setdefault(name, _Market())
+                    self._markets.setdefault(name, ReplayedMarket())
             elif topic is not None and topic.market:
-                market = self._markets.setdefault(topic.market, _Market())
-                if topic.stream == "trade":
-                    _measure(market, result)
+                market = self._markets.setdefault(topic.market, ReplayedMarket())
+                if topic.stream in ("trade", "kline"):
+                    market.learn(*_items(topic, result))
         if first_ns is None:
             raise RecordingError(f"{self._path}: no frames in it: nothing to replay")
         log.info("recording", file=str(self._path), markets=len(self._markets))
@@ -186,20 +143,14 @@ class Replay:
         """Keep what REST is asked for."""
         if topic.stream == "state":
             for name, state in _STATES.decode(result).items():
-                self._markets.setdefault(name, _Market())
+                self._markets.setdefault(name, ReplayedMarket())
                 self._states[name] = bytes(state)
             return
-        market = self._markets.setdefault(topic.market or "", _Market())
-        if topic.stream == "trade":
-            market.deals.append(result)
-        elif topic.stream == "depth":
+        market = self._markets.setdefault(topic.market or "", ReplayedMarket())
+        if topic.stream == "depth":
             market.book = result
         else:
-            rows = market.candles.setdefault(topic.period or "", {})
-            for row in _KLINE.decode(result).data:
-                rows[row[0] if isinstance(row, list) else row.get("time", 0) // 1_000] = row
-            while len(rows) > CANDLES_KEPT:
-                del rows[next(iter(rows))]
+            market.keep(topic.period, *_items(topic, result))
 
     def snapshot(self, topic: Topic) -> Push | None:
         """Nothing: a subscriber gets what is replayed from then on, and only that."""
@@ -223,11 +174,7 @@ class Replay:
 
     def deals(self, market: str) -> list[Any]:
         """The last trades replayed, newest first."""
-        found: list[Any] = []
-        for result in reversed(self._markets[market].deals):
-            trades = msgspec.json.decode(result)
-            found += reversed(trades) if isinstance(trades, list) else [trades]
-        return [{name: trade[name] for name in trade if name != "market"} for trade in found[:DEALS_KEPT]]
+        return self._markets[market].newest()
 
     def depth(self, market: str) -> Any:
         """The last book replayed."""
@@ -283,9 +230,9 @@ def _kline_topic(result: bytes) -> Topic | None:
     return Topic("kline", market, kline.period) if market and kline.period else None
 
 
-def _measure(market: _Market, result: bytes) -> None:
+def _items(topic: Topic, result: bytes) -> list[Any]:
+    """The trades of a trade push, the rows of a candle push."""
+    if topic.stream == "kline":
+        return _KLINE.decode(result).data
     trades = msgspec.json.decode(result)
-    for trade in trades if isinstance(trades, list) else [trades]:
-        price, amount = trade.get("price"), trade.get("amount")
-        if isinstance(price, str) and isinstance(amount, str):
-            market.measure(price, amount)
+    return trades if isinstance(trades, list) else [trades]

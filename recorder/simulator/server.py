@@ -15,7 +15,8 @@ from recorder.simulator.faults import Fault, FaultClock
 from recorder.simulator.hub import Connection, Hub
 from recorder.simulator.living import LivingExchange
 from recorder.simulator.mischief import Mischief, garbage
-from recorder.simulator.public_rest import RestInterface
+from recorder.simulator.public_rest import CODE, RestInterface, answered
+from recorder.simulator.record import Record
 from recorder.simulator.replay import Replay
 from recorder.simulator.requests import answer
 from recorder.simulator.settings import SimulatorSettings
@@ -36,7 +37,7 @@ log = structlog.get_logger()
 
 
 class Exchange:
-    """Owns the port, the pump and the source. `record` names a file that logs every push sent."""
+    """Owns the port, the pump and the source. `record` names a file for its own record of what it did."""
 
     def __init__(self, settings: SimulatorSettings, record: Path | None = None) -> None:
         self.settings = settings
@@ -48,7 +49,8 @@ class Exchange:
             if settings.replay is None
             else Replay(settings.replay, settings.speed, keep_time=settings.keep_time)
         )
-        self._hub = Hub(record)
+        self._record = None if record is None else Record(record)
+        self._hub = Hub(self._record)
         self._mischief = Mischief()
         self._script = FaultClock(settings.faults)
         self._runner: web.AppRunner | None = None
@@ -114,7 +116,8 @@ class Exchange:
                 connection.abort()
         if self._runner is not None:
             await self._runner.cleanup()
-        self._hub.close()
+        if self._record is not None:
+            self._record.close()
 
     # --- the pump ---
 
@@ -137,9 +140,14 @@ class Exchange:
         for push in self._mischief.released(now_s):
             self._hub.publish(push)
         for push in self._source.advance(self.now_ns(), self._hub.wanted):
-            if self._mischief.passes(push, now_s):
+            by = self._mischief.withholds(push, now_s)
+            if by is None:
                 self._hub.publish(push)
+            elif by != "late":
+                self._hub.lose(push, by)
         self._hub.flush()
+        if self._record is not None:
+            self._record.flush()
         for connection in tuple(self._hub.connections.values()):
             if connection.open and now_s - connection.heard_s > self.settings.idle_close_s:
                 self._close_soon(connection)
@@ -147,6 +155,8 @@ class Exchange:
     def _strike(self, fault: Fault, now_s: float) -> None:
         """A fault of the script happens."""
         log.info("simulated fault", kind=fault.kind)
+        if self._record is not None:
+            self._record.fault(fault)
         strikes: dict[str, Callable[[Fault], None]] = {
             "drop": self._drop,
             "abort": self._abort,
@@ -183,7 +193,7 @@ class Exchange:
     def _duplicates(self, fault: Fault) -> None:
         recent = [push for push in self._hub.recent if fault.stream in (None, push.topic.stream)]
         for push in recent[-fault.count :]:
-            self._hub.publish(push)
+            self._hub.publish(push, again=True)
 
     def _skew(self, fault: Fault) -> None:
         self._skew_ns += int(fault.seconds * 1e9)
@@ -207,15 +217,31 @@ class Exchange:
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         """What stands before the interface and answers in its place when a fault says so."""
-        now_s = time.monotonic()
-        status = self._mischief.gateway(request.path, now_s)
+        t_ns, now_s = time.time_ns(), time.monotonic()
+        instead = self._instead(request.path, now_s)
+        if request.path == WS_PATH:
+            return await handler(request) if instead is None else instead
+        try:
+            answer = await handler(request) if instead is None else instead
+        except web.HTTPException as unknown:
+            self._called(t_ns, request, unknown.status, None)
+            raise
+        self._called(t_ns, request, answer.status, answer.get(CODE))
+        await asyncio.sleep(self._mischief.slowness_s(request.path, now_s))
+        return answer
+
+    def _instead(self, path: str, now_s: float) -> web.Response | None:
+        """The answer of a fault, where one strikes this path."""
+        status = self._mischief.gateway(path, now_s)
         if status is not None:
             html = f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>"
             return web.Response(status=status, text=html, content_type="text/html")
-        code = self._mischief.code(request.path, now_s)
-        if code is not None:
-            return web.Response(body=encode_refusal(code, "simulated"), content_type="application/json")
-        return await handler(request)
+        code = self._mischief.code(path, now_s)
+        return None if code is None else answered(code, encode_refusal(code, "simulated"))
+
+    def _called(self, t_ns: int, request: web.Request, status: int, code: int | None) -> None:
+        if self._record is not None:
+            self._record.call(t_ns, request.path, request.query, status, code)
 
     async def _serve_socket(self, request: web.Request) -> web.WebSocketResponse:
         """One client from its handshake to its end."""
@@ -242,7 +268,9 @@ class Exchange:
 
     def _answer(self, text: str, connection: Connection) -> None:
         snapshot = answer(text, connection, self._hub, self._source)
-        if snapshot is not None and not self._mischief.silent(snapshot, time.monotonic()):
+        if snapshot is not None and self._mischief.silent(snapshot, time.monotonic()):
+            self._hub.lose(snapshot, "silence")
+        elif snapshot is not None:
             self._hub.deliver(connection, snapshot)
         connection.flush()
         if connection.topics and not self._begun:

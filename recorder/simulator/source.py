@@ -25,6 +25,8 @@ class Wanted:
     kline: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Periods by market."""
     state: bool = False
+    every_trade: bool = False
+    """Trades of all markets, subscribed to or not: the exchange's own record tells them."""
 
 
 class Source(Protocol):

@@ -17,7 +17,10 @@ def test_the_example_in_the_documentation_is_a_script_with_every_kind(tmp_path):
     loaded = load_faults(script(tmp_path, example))
     assert {fault.kind for fault in loaded} == set(faults._TAKES)
     assert loaded[0] == Fault("drop", at=10)
-    assert loaded[7] == Fault("http", at=40, seconds=10, status=429, path="/open/api/v2/market/deals")
+    by_kind = {fault.kind: fault for fault in loaded}
+    assert by_kind["http"] == Fault("http", at=40, seconds=10, status=429, path="/open/api/v2/market/deals")
+    assert by_kind["lose"] == Fault("lose", at=25, count=3, stream="trade", market="BTCUSDT")
+    assert by_kind["slow"] == Fault("slow", at=52, seconds=2, during=10, path="/open/api/v2/market")
 
 
 def test_json_lines_say_the_same(tmp_path):
@@ -53,6 +56,8 @@ def test_json_lines_say_the_same(tmp_path):
         ),
         ("[[fault]]\nkind = 'http'\nat = 1\nseconds = 1\nstatus = 200", ":1:", "from 400 to 599"),
         ("[[fault]]\nkind = 'garbage'\nat = 1\nvariant = 'x'", ":1:", "one of not_json"),
+        ("[[fault]]\nkind = 'slow'\nat = 1\nduring = 2", ":1:", "slow needs seconds"),
+        ("[[fault]]\nkind = 'lose'\nat = 1\ncount = 0", ":1:", "a whole number from 1"),
         ("[[fault]]\nkind = drop", ":", "not TOML: Invalid value (at line 2"),
         ("[fault]\nkind = 'drop'", ":1:", "nothing but [[fault]] tables"),
         ("fault = [3]", ":1:", "a fault is an object"),

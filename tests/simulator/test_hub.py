@@ -1,9 +1,12 @@
+import json
+
 import pytest
 from websockets.frames import Frame
 from websockets.streams import StreamReader
 
 from recorder.exchange.messages import Topic
 from recorder.simulator.hub import BINARY, TEXT, Hub, frame_bytes
+from recorder.simulator.record import Record
 from recorder.simulator.source import Push
 
 
@@ -64,6 +67,53 @@ def test_a_push_reaches_each_subscriber_once_and_nobody_else():
     hub.flush()
     assert [wire.written for wire in wires] == [frame_bytes(b"{}")] * 2 + [b""]
     assert hub.sent == {("trade", "BTCUSDT"): 2}
+
+
+def told(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A hub with a record, and the lines of the record once it is flushed."""
+    record = Record(tmp_path / "record")
+
+    def lines():
+        record.flush()
+        return told(tmp_path / "record")
+
+    yield Hub(record), lines
+    record.close()
+
+
+def test_a_trade_that_not_every_connection_was_sent_is_told_as_one_that_happened(recorded):
+    hub, lines = recorded
+    hub.publish(Push(1, TRADE, b"[1]"))
+    one, two = hub.join(None, Wire()), hub.join(None, Wire())
+    hub.subscribe(one, TRADE)
+    hub.publish(Push(2, TRADE, b"[2]"))
+    hub.subscribe(two, TRADE)
+    hub.publish(Push(3, TRADE, b"[3]"))
+    assert [(line["conn"], line["frame"]) for line in lines() if "frame" in line] == [
+        (0, [1]), (1, [2]), (0, [2]), (1, [3]), (2, [3])
+    ]  # fmt: skip
+
+
+def test_a_trade_sent_again_did_not_happen_again_and_other_streams_happen_only_where_they_are_sent(recorded):
+    hub, lines = recorded
+    hub.publish(Push(1, TRADE, b"[1]"), again=True)
+    hub.publish(Push(2, Topic("state"), b"[2]"))
+    assert lines() == []
+    assert hub.wanted.every_trade
+
+
+def test_what_a_fault_withheld_is_told_once_with_the_fault(recorded):
+    hub, lines = recorded
+    hub.subscribe(hub.join(None, Wire()), TRADE)
+    hub.lose(Push(1, TRADE, b"[1]"), "silence")
+    [lost] = [line for line in lines() if "frame" in line]
+    assert (lost["conn"], lost["lost"], lost["by"], lost["frame"]) == (0, True, "silence", [1])
+    assert hub.sent == {}
 
 
 def test_wanted_follows_subscriptions():

@@ -46,6 +46,14 @@ def test_nothing_is_written_that_nobody_wants():
     assert {push.topic for push in pushes} == {Topic("trade", "BTCUSDT")}
 
 
+def test_every_trade_is_written_where_the_record_wants_them():
+    trades = [
+        [push.payload for push in run(LivingExchange(SimulatorSettings(markets=3, rate=4), START), wanted, 5)]
+        for wanted in (Wanted(every_trade=True), Wanted(trade=set(NAMES)))
+    ]
+    assert trades[0] == trades[1] != []
+
+
 def test_states_come_on_each_whole_second_and_hold_every_market():
     exchange = LivingExchange(SimulatorSettings(markets=3), START)
     pushes = run(exchange, Wanted(state=True), 5)

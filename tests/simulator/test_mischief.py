@@ -1,6 +1,6 @@
 import pytest
 
-from recorder.exchange.messages import ProtocolError, Reply, parse
+from recorder.exchange.messages import ProtocolError, Reply, Topic, parse
 from recorder.simulator.faults import VARIANTS, Fault
 from recorder.simulator.living import STATE
 from recorder.simulator.mischief import Mischief, garbage
@@ -13,20 +13,49 @@ def test_a_silence_swallows_its_stream_only_and_only_while_it_lasts():
     mischief = Mischief()
     mischief.begin(Fault("silence", at=0, stream="state", seconds=2), 10.0)
     push = Push(1, STATE, b"")
-    assert not mischief.passes(push, 11.0)
-    assert mischief.passes(push, 12.0)
+    assert mischief.withholds(push, 11.0) == "silence"
+    assert mischief.withholds(push, 12.0) is None
     mischief.begin(Fault("silence", at=0, stream="trade", seconds=2), 12.0)
-    assert mischief.passes(push, 12.5)
+    assert mischief.withholds(push, 12.5) is None
 
 
 def test_late_pushes_are_held_back_in_number_and_released_after_their_time():
     mischief = Mischief()
     mischief.begin(Fault("late", at=0, count=2, seconds=1.0), 10.0)
     pushes = [Push(n, STATE, b"") for n in range(3)]
-    assert [mischief.passes(push, 10.0) for push in pushes] == [False, False, True]
+    assert [mischief.withholds(push, 10.0) for push in pushes] == ["late", "late", None]
     assert mischief.released(10.9) == []
     assert mischief.released(11.0) == pushes[:2]
     assert mischief.released(11.0) == []
+
+
+def test_lost_pushes_are_so_many_of_one_stream_and_market_whatever_comes_between():
+    mischief = Mischief()
+    mischief.begin(Fault("lose", at=0, count=2, stream="trade", market="A"), 10.0)
+    pushes = [
+        Push(n, Topic(stream, market), b"")
+        for n, (stream, market) in enumerate(
+            (("depth", "A"), ("trade", "B"), ("trade", "A"), ("state", None), ("trade", "A"), ("trade", "A"))
+        )
+    ]
+    assert [mischief.withholds(push, 10.0) for push in pushes] == [None, None, "lose", None, "lose", None]
+    assert mischief.released(99.0) == []
+
+
+def test_what_is_lost_is_not_counted_as_late():
+    mischief = Mischief()
+    mischief.begin(Fault("lose", at=0), 10.0)
+    mischief.begin(Fault("late", at=0, seconds=1.0), 10.0)
+    assert [mischief.withholds(Push(n, STATE, b""), 10.0) for n in range(3)] == ["lose", "late", None]
+
+
+def test_slowness_is_of_its_path_and_the_greatest_counts():
+    mischief = Mischief()
+    mischief.begin(Fault("slow", at=0, seconds=0.5, during=4), 0.0)
+    mischief.begin(Fault("slow", at=0, seconds=2, during=1, path="/open/api/v2/market/deals"), 0.0)
+    deals, markets = "/open/api/v2/market/deals", "/open/api/v2/market/list"
+    assert mischief.slowness_s(markets, 0.5) == 0.5
+    assert [mischief.slowness_s(deals, now) for now in (0.5, 1.0, 4.0)] == [2, 0.5, 0]
 
 
 def test_a_gateway_and_a_code_answer_for_their_paths_only():

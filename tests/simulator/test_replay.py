@@ -129,6 +129,64 @@ def test_a_market_list_entry_tells_the_steps_seen_in_the_trades(recording):
     assert (markets["ETHUSDT"]["stock"], markets["ETHUSDT"]["money"]) == ("ETH", "USDT")
 
 
+def candle(row, market="BTCUSD"):
+    result = json.dumps({"data": [[*row, market]], "period": "1min"})
+    return f'{{"id":0,"method":"update.kline","result":{result},"error":null}}'
+
+
+def described(tmp_path, *frames):
+    """The market list's entries by name, of a recording of these frames."""
+    path = tmp_path / "r.ndjson"
+    path.write_text("".join(line(T0 + n, frame) for n, frame in enumerate(frames)))
+    return {market["name"]: market for market in Replay(path, 1.0, keep_time=True).market_list()}
+
+
+@pytest.mark.parametrize(
+    ("market", "row", "kind"),
+    [
+        ("BTCUSD", [1723161240, "50000", "50010", "50000", "50005", "7", "0.000139986"], 2),
+        ("BTCUSD", [1723161240, "50000", "50010", "50000", "50005", "7", "0.0139986"], 2),
+        ("BTCUSD", [1723161240, "50000", "50010", "50000", "50005", "7", "350010"], 1),
+        ("BTCUSD", [1723161240, "50000", "50010", "50000", "50005", "7", "0.0000001"], 1),
+        ("BTCUSD", [1723161240, "50000", "50000", "50000", "50000", "0", "0"], 1),
+        ("BTCUSD", [1723161240, "x", "50000", "50000", "50000", "1", "1"], 1),
+        ("BTCUSDT", [1723161240, "50000", "50010", "50000", "50005", "7", "0.000139986"], 1),
+        ("BTCUSDC", [1723161240, "50000", "50010", "50000", "50005", "7", "0.000139986"], 1),
+    ],
+)
+def test_a_market_in_usd_whose_candles_are_of_contracts_is_inverse(tmp_path, market, row, kind):
+    assert described(tmp_path, candle(row, market))[market]["type"] == kind
+
+
+def test_what_a_market_is_takes_more_than_one_odd_candle(tmp_path):
+    rows = [
+        [1723161240 + 60 * n, "50000", "50000", "50000", "50000", "5", amount]
+        for n, amount in enumerate(("0.0001", "250000", "0.0001"))
+    ]
+    market = described(tmp_path, *map(candle, rows))["BTCUSD"]
+    assert (market["type"], market["stock"], market["money"]) == (2, "BTC", "USD")
+
+
+async def test_rest_keeps_the_last_version_of_a_candle_and_each_trade_once_whatever_their_order(
+    simulated, tmp_path
+):
+    """Recordings of more than one connection hold frames twice, and late ones behind newer ones."""
+    path = tmp_path / "r.ndjson"
+    candles = [candle([1723161240, "1", "1", "1", "1", volume, "5"], "BTCUSDT") for volume in ("4", "9", "8")]
+    trades = [trade(number, f"{1723161254 + number}.5") for number in (3, 1, 2, 3, 5, 4)]
+    odd = ['{"id":0,"method":"update.trade","result":{"market":"BTCUSDT"},"error":null}']
+    frames = [*candles, *odd, *trades, trade(7, 1723161258.5, "ETHUSDT")]
+    path.write_text("".join(line(T0 + n, frame) for n, frame in enumerate(frames)))
+    async with simulated(replay=path, keep_time=True) as client:
+        await subscribe_all(client)
+        assert len(await pushes_until(client, 7)) == len(frames), "odd ones are sent all the same"
+        assert [deal["id"] for deal in (await client.get("deals", market="BTCUSDT"))[1]["data"]] == [
+            5, 4, 3, 2, 1
+        ]  # fmt: skip
+        rows = (await client.get("kline", market="BTCUSDT", type="1min"))[1]["data"]
+        assert [row[5] for row in rows] == ["9"]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -68,7 +68,12 @@ async def test_trades_arrive_as_they_happen_and_states_each_second(simulated, pu
         assert set(first["result"]) == {"BTCUSDT", "ETHUSDT", "SOLUSDT"}
 
 
-async def test_the_log_holds_exactly_what_a_client_received_in_order(simulated, push, tmp_path):
+def told(record):
+    """The lines of the exchange's own record."""
+    return [json.loads(line) for line in record.read_text().splitlines()]
+
+
+async def test_the_record_holds_exactly_what_a_client_received_in_order(simulated, push, tmp_path):
     record = tmp_path / "sent.ndjson"
     async with simulated(markets=3, rate=20, record=record) as client:
         await subscribe(client, "trade", "depth", "kline", "state")
@@ -80,10 +85,48 @@ async def test_the_log_holds_exactly_what_a_client_received_in_order(simulated, 
         sent = client.exchange.sent
         assert sum(sent.values()) >= len(received)
         assert set(sent) == {(s, "BTCUSDT") for s in ("trade", "depth", "kline")} | {("state", None)}
-    lines = [json.loads(line) for line in record.read_text().splitlines()]
+    lines = [line for line in told(record) if line["conn"] == 1]
     assert [line["frame"] for line in lines if "frame" in line][: len(received)] == received
-    assert {line["conn"] for line in lines} == {1}
     assert Counter(line.get("event") for line in lines) == {None: sum(sent.values()), "open": 1, "close": 1}
+
+
+async def test_the_record_tells_every_trade_of_every_market_and_each_once(simulated, tmp_path):
+    record = tmp_path / "sent.ndjson"
+    async with simulated(markets=3, rate=20, record=record) as client:
+        await subscribe(client, "trade")
+        for _ in range(60):
+            await client.next()
+    results = [line["frame"]["result"] for line in told(record) if "frame" in line]
+    for market in ("BTCUSDT", "ETHUSDT", "SOLUSDT"):
+        ids = [result["id"] for result in results if result["market"] == market]
+        assert ids == list(range(ids[0], ids[0] + len(ids)))
+
+
+async def test_the_record_tells_calls_by_their_arrival_and_faults_as_they_strike(simulated, tmp_path):
+    record = tmp_path / "sent.ndjson"
+    faults = (
+        Fault("http", at=0, seconds=99, status=429, path="/open/api/v2/market/list"),
+        Fault("code", at=0, seconds=99, code=10_500, path="/open/api/v2/market/deals"),
+    )
+    begin = time.time_ns()
+    async with simulated(markets=1, faults=faults, record=record) as client:
+        await client.answered(lambda answer: answer[0] == 429, "list")
+        await client.get("deals", market="BTCUSDT")
+        for market in ("BTCUSDT", "XXX"):
+            await client.get("state", market=market)
+        await client.get("nothing")
+    lines = told(record)
+    assert [line for line in lines if "fault" in line] == [
+        {"t": lines[0]["t"], "fault": "http", "seconds": 99, "status": 429, "path": faults[0].path},
+        {"t": lines[1]["t"], "fault": "code", "seconds": 99, "code": 10_500, "path": faults[1].path},
+    ]
+    calls = [line for line in lines if "rest" in line]
+    assert [(line["rest"].rpartition("/")[2], line["status"], line["code"]) for line in calls][-5:] == [
+        ("list", 429, None), ("deals", 200, 10_500), ("state", 200, 0), ("state", 200, 20_002),
+        ("nothing", 404, None),
+    ]  # fmt: skip
+    assert calls[-2]["query"] == {"market": "XXX"}
+    assert begin < calls[0]["t"] <= calls[-1]["t"] < time.time_ns()
 
 
 async def test_a_connection_that_says_nothing_is_closed_and_protocol_pings_are_no_word(simulated):
@@ -166,6 +209,51 @@ async def test_a_silence_covers_the_snapshot_of_a_new_subscription_too(simulated
         await subscribe(client, "depth", "state")
         await client.until(push("depth"))
         assert time.monotonic() - begin > 0.5
+
+
+async def test_lost_trades_are_missed_by_every_client_and_are_among_the_deals(simulated, push, tmp_path):
+    record = tmp_path / "sent.ndjson"
+    lose = Fault("lose", at=0.5, count=3, stream="trade", market="BTCUSDT")
+    async with (
+        simulated(markets=2, rate=20, faults=(lose,), record=record) as client,
+        websockets.connect(client.exchange.ws_url) as other,
+    ):
+        await subscribe(client, "trade")
+        await other.send('{"method":"subscribe.trade","params":{"market":"BTCUSDT"},"id":1}')
+        begin = time.monotonic()
+        while time.monotonic() - begin < 1.0:
+            trade = await client.until(push("trade"))
+        deals = (await client.get("deals", market="BTCUSDT"))[1]["data"]
+        ids = {trade["result"]["id"] for trade in client.seen if push("trade")(trade)}
+        theirs = {json.loads(text)["result"].get("id") async for text in until_id(other, max(ids))}
+    lost = [line["frame"]["result"] for line in told(record) if line.get("lost")]
+    numbers = {trade["id"] for trade in lost}
+    assert len(numbers) == 3
+    assert not numbers & (ids | theirs)
+    assert numbers <= set(range(min(ids), max(ids)))
+    assert numbers <= {deal["id"] for deal in deals} or max(numbers) < deals[-1]["id"]
+    assert trade["result"]["id"] == max(ids)
+
+
+async def until_id(socket, last):
+    """Texts up to the trade of an id."""
+    async for text in socket:
+        yield text
+        if f'"id":{last},' in text:
+            return
+
+
+async def test_slow_answers_take_longer_and_tell_what_was_known_when_they_were_asked_for(simulated):
+    slow = Fault("slow", at=0, seconds=0.8, during=1.0, path="/open/api/v2/market/deals")
+    async with simulated(markets=1, rate=100, faults=(slow,)) as client:
+        await asyncio.sleep(0.1)
+        begin = time.time()
+        deals = (await client.get("deals", market="BTCUSDT"))[1]["data"]
+        assert time.time() - begin >= 0.8
+        assert deals[0]["time"] < begin + 0.4
+        begin = time.time()
+        await client.get("list")
+        assert time.time() - begin < 0.4
 
 
 async def test_garbage_comes_between_the_pushes_and_the_connection_lives(simulated, push):
