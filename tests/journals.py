@@ -73,6 +73,27 @@ class Recorder:
         self.writer.append_frames(self.now_ns, connection, list(frames))
         return self
 
+    def answer(self, call, data, *, asked_ago_s=0.01, **params):
+        """An answer by REST, received now."""
+        body = json.dumps({"code": 0, "msg": "success", "data": data}).encode()
+        asked_ns = self.now_ns - int(asked_ago_s * 1e9)
+        self.writer.append_rest(call, params, 200, body, t_ns=self.now_ns, asked_ns=asked_ns)
+        return self
+
+    def deals(self, market, *trades):
+        """The deals endpoint's answer: (id, seconds, price, amount, side), the newest first."""
+        names = ("id", "time", "price", "amount", "type")
+        return self.answer(
+            "market_deals", [dict(zip(names, row, strict=True)) for row in trades], market=market
+        )
+
+    def candles(self, market, from_s, to_s, *rows, period="1min"):
+        """The kline endpoint's answer: (open time, open, high, low, close, volume, amount) a row."""
+        bounds = {"start_time": str(from_s), "end_time": str(to_s)}
+        return self.answer(
+            "market_kline", [[*row, market] for row in rows], market=market, type=period, **bounds
+        )
+
     def topics(self, *topics):
         rows = []
         for topic in topics:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import WSMsgType, web
 
+CANDLES_AN_ANSWER = 500
+
 
 def described(name):
     return {
@@ -30,12 +32,19 @@ class Venue:
     sent: list = field(default_factory=list)
     """(wall seconds, stream, market, result) of every push that a live subscriber was sent."""
     connects: int = 0
+    made: dict = field(default_factory=dict)
+    """Market -> every trade that happened, pushed or not; the deals endpoint tells the last 50."""
+    candles: dict = field(default_factory=dict)
+    """(market, period) -> {open seconds: row}; an answer holds the newest CANDLES_AN_ANSWER of them."""
+    calls: list = field(default_factory=list)
+    """(monotonic seconds, endpoint) of every REST call."""
     sockets: dict = field(default_factory=dict)
     """Socket -> set of (stream, market)."""
 
     async def __aenter__(self):
         app = web.Application()
-        app.router.add_get("/open/api/v2/market/list", self._list)
+        for name in ("list", "deals", "kline", "state/all"):
+            app.router.add_get(f"/open/api/v2/market/{name}", self._rest)
         app.router.add_get("/ws", self._socket)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -52,12 +61,34 @@ class Venue:
     def environment(self):
         return {"RECORDER_REST_URL": self.rest_url, "RECORDER_WS_URL": self.ws_url}
 
-    async def _list(self, _request):
+    async def _rest(self, request):
+        endpoint = request.path.removeprefix("/open/api/v2/market/")
+        self.calls.append((time.monotonic(), endpoint))
         if self.rest_status != 200:
             page = "<html>the gateway is tired</html>"
             return web.Response(status=self.rest_status, text=page, content_type="text/html")
-        data = [described(name) for name in self.markets]
+        data = {
+            "list": lambda _: [described(name) for name in self.markets],
+            "deals": self._deals,
+            "kline": self._klines,
+            "state/all": lambda _: {name: {"market": name, "last": "1"} for name in self.markets},
+        }[endpoint](request.query)
         return web.json_response({"code": 0, "msg": "success", "data": data})
+
+    def _deals(self, query):
+        newest = self.made.get(query["market"], [])[-50:]
+        return [{name: deal[name] for name in deal if name != "market"} for deal in reversed(newest)]
+
+    def _klines(self, query):
+        rows = self.candles.get((query["market"], query["type"]), {})
+        wanted = [open_s for open_s in rows if int(query["start_time"]) <= open_s <= int(query["end_time"])]
+        return [rows[open_s] for open_s in sorted(wanted)[-CANDLES_AN_ANSWER:]]
+
+    async def trade(self, market, trade, *, push=True):
+        """A trade happens; it is pushed, unless it is to be missed."""
+        self.made.setdefault(market, []).append(trade)
+        if push:
+            await self.send("trade", market, trade)
 
     async def _socket(self, request):
         socket = web.WebSocketResponse()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from recorder.capture.shards import Shards, topics_of
-from recorder.capture.stream import Journal, StreamConnection
+from recorder.capture.stream import Journal, Listener, StreamConnection
 from recorder.exchange.messages import Stream, Topic
 
 STOP_TIMEOUT_S: Final = 5.0
@@ -14,7 +14,7 @@ STOP_TIMEOUT_S: Final = 5.0
 class Fleet:
     """Owns the connections and their tasks."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # every property by its name
         self,
         url: str,
         journal: Journal,
@@ -24,6 +24,7 @@ class Fleet:
         subscriptions_per_connection: int,
         tapped: bool,
         pause_s: float = 0.0,
+        listener: Listener | None = None,
     ) -> None:
         self._url = url
         self._journal = journal
@@ -31,6 +32,7 @@ class Fleet:
         self._periods = periods
         self._tapped = tapped
         self._pause_s = pause_s
+        self._listener = listener
         self._shards = Shards(subscriptions_per_connection)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self.connections: dict[int, StreamConnection] = {}
@@ -60,7 +62,12 @@ class Fleet:
     def _connection(self, number: int) -> StreamConnection:
         if number not in self.connections:
             connection = StreamConnection(
-                number, self._url, self._journal, tapped=self._tapped, pause_s=self._pause_s
+                number,
+                self._url,
+                self._journal,
+                tapped=self._tapped,
+                pause_s=self._pause_s,
+                listener=self._listener,
             )
             self.connections[number] = connection
             self._tasks[number] = asyncio.create_task(connection.run(), name=f"connection {number}")

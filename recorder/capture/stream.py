@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import structlog
 from websockets.asyncio.client import ClientConnection, connect
@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from recorder.capture.backoff import Backoff
 from recorder.capture.tap import TapConnection
 from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError, Reply, Stream, Topic, parse
-from recorder.exchange.session import Output, Session, State
+from recorder.exchange.session import Note, Output, Session, State
 
 HOUSEKEEPING_S: Final = 0.1
 OPEN_TIMEOUT_S: Final = 10.0
@@ -37,6 +37,8 @@ _STREAM_OF_INITIAL: Final[dict[int, Stream]] = {
 }
 
 log = structlog.get_logger()
+
+Listener: TypeAlias = Callable[[Note], None]
 
 
 class Journal(Protocol):
@@ -67,14 +69,23 @@ class StreamConnection:
     """Owns one socket and its session. `run` returns only after `stop`, or when it is cancelled."""
 
     def __init__(
-        self, number: int, url: str, journal: Journal, *, tapped: bool, pause_s: float = 0.0
+        self,
+        number: int,
+        url: str,
+        journal: Journal,
+        *,
+        tapped: bool,
+        pause_s: float = 0.0,
+        listener: Listener | None = None,
     ) -> None:
+        """`listener` is told every note after it was journalled."""
         self.number = number
         self.stats = ConnectionStats()
         self._url = url
         self._journal = journal
         self._tapped = tapped
         self._pause_s = pause_s
+        self._listener = listener
         self._session = Session(())
         self._socket: ClientConnection | None = None
         self._fresh: list[tuple[int, list[bytes]]] = []
@@ -265,7 +276,7 @@ class StreamConnection:
         for initial, stream in _STREAM_OF_INITIAL.items():
             if tally[initial]:
                 self.stats.streams[stream] += tally[initial]
-                self._session.saw(stream, now, recv_ns)
+                _merge(output, self._session.saw(stream, now, recv_ns))
                 self._last_push = now
                 self._first_push = now if self._first_push is None else self._first_push
         for frame in others:
@@ -288,6 +299,8 @@ class StreamConnection:
                 log.warning("a stream is silent", connection=self.number, stream=note.fields["stream"])
             elif note.kind == "refused":
                 log.warning("refused", connection=self.number, **note.fields)
+            if self._listener is not None:
+                self._listener(note)
 
     def _down(self, reason: str) -> None:
         last_recv_ns, self.stats.last_recv_ns = self.stats.last_recv_ns, None

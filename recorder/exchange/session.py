@@ -188,12 +188,17 @@ class Session:
         """Something arrived, readable or not: the socket lives."""
         self._last_heard = now
 
-    def saw(self, stream: Stream, now: float, recv_ns: int) -> None:
+    def saw(self, stream: Stream, now: float, recv_ns: int) -> Output:
         """A push of this stream arrived."""
         self._last_heard = now
+        output = Output()
         pace = self._pace.get(stream)
         if pace is not None:
+            if pace.silent:
+                topics = [topic_fields(topic) for topic in self.topics if topic.stream == stream]
+                output.notes.append(Note("heard", {"stream": stream, "topics": topics}))
             pace.saw(now, recv_ns)
+        return output
 
     def heard(self, reply: Reply, now: float) -> Output:
         """Anything that is no push arrived: an acknowledgement, a refusal, a pong, or something unknown."""

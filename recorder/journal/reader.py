@@ -39,6 +39,8 @@ class Block:
     data: bytes
     first_seq: int
     records: int
+    after: Position
+    """Where its first line begins: the last check line before it."""
     end: Position
 
 
@@ -60,20 +62,30 @@ class Damage:
 
 
 class JournalReader:
-    """Reads a directory from `start`, or from its first segment; keeps its place between calls of `read`."""
+    """Reads a directory from `start`, or from its first segment, up to `until`, or as far as it goes.
+
+    Keeps its place between calls of `read`. Whether `until` is still there, `position` tells in the end.
+    """
 
     def __init__(
-        self, directory: Path, start: Position | None = None, chunk_bytes: int = CHUNK_BYTES
+        self,
+        directory: Path,
+        start: Position | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
+        until: Position | None = None,
     ) -> None:
         self._directory = directory
         self._chunk_bytes = chunk_bytes
+        self._until = until
         self._position = self._reached = start or Position(0, 0, 0, 0)
+        self._done = until is not None and (until.segment == 0 or self._position == until)
         self._continues = self._skipping = self._position.segment > 0
         self._ordinal = self._position.segment - 1
         self._verifier: SegmentVerifier | None = None
         self._merged: list[memoryview] = []
         self._merged_bytes = 0
         self._merged_seq = 0
+        self._merged_after = self._position
 
     @property
     def position(self) -> Position:
@@ -88,10 +100,10 @@ class JournalReader:
         begins while this reads are its own, and not final.
         """
         newest = max((s.ordinal for s in segments(self._directory)), default=0)
-        while self._verifier is not None or self._next_segment():
+        while not self._done and (self._verifier is not None or self._next_segment()):
             yield from self._drain()
             ended = self._ordinal < max((s.ordinal for s in segments(self._directory)), default=0)
-            if not ended and not (final and self._ordinal <= newest):
+            if self._done or not (ended or (final and self._ordinal <= newest)):
                 break
             yield from self._finish()
         yield from self._give()
@@ -99,6 +111,8 @@ class JournalReader:
     def _next_segment(self) -> bool:
         """Open the oldest segment after this one that is still there."""
         for segment in segments(self._directory):
+            if self._until is not None and segment.ordinal > self._until.segment:
+                break
             if segment.ordinal > self._ordinal:
                 self._verifier = SegmentVerifier(segment.path)
                 self._ordinal = segment.ordinal
@@ -108,17 +122,33 @@ class JournalReader:
 
     def _drain(self) -> Iterator[Block | Damage]:
         assert self._verifier is not None
-        while (flushes := self._verifier.step()) is not None:
+        while not self._done and (flushes := self._verifier.step()) is not None:
             yield from self._take(flushes)
 
     def _take(self, flushes: Sequence[Flush]) -> Iterator[Block | Damage]:
         for flush in flushes:
+            if self._done:
+                return
+            if self._lies_beyond(flush):
+                yield from self._stop_short(flush)
+                return
             if flush.loss is None and self._follows(flush):
                 self._merge(flush)
             else:
                 yield from self._accept(flush)
             if self._merged_bytes >= self._chunk_bytes:
                 yield from self._give()
+
+    def _lies_beyond(self, flush: Flush) -> bool:
+        until = self._until
+        return until is not None and self._ordinal == until.segment and flush.check.seq > until.seq
+
+    def _stop_short(self, flush: Flush) -> Iterator[Block | Damage]:
+        """`until` lies in what cannot be read any more."""
+        self._done = True
+        loss = flush.loss or Loss("the check line read up to earlier is gone", 0)
+        yield from self._give()
+        yield Damage(self._ordinal, self._position, None, None, loss.reason, loss.bytes)
 
     def _follows(self, flush: Flush) -> bool:
         """Whether it goes on where the last one ended, as nearly all do."""
@@ -132,9 +162,11 @@ class JournalReader:
         """Close a segment that is complete; the writer may have added to it after the last look."""
         verifier = self._verifier
         assert verifier is not None
-        while (flushes := verifier.finish()) is not None:
+        while not self._done and (flushes := verifier.finish()) is not None:
             yield from self._take(flushes)
         yield from self._give()
+        if self._done:
+            return
         loss = verifier.tail()
         if self._skipping and self._reached.segment == self._ordinal:
             loss = loss or Loss("ends before the position reached earlier", 0)
@@ -162,15 +194,26 @@ class JournalReader:
         self._merge(flush)
 
     def _merge(self, flush: Flush) -> None:
-        same = self._reached.segment == self._ordinal
-        offset = (self._reached.offset if same else 0) + flush.size
+        before = self._reached
+        offset = (before.offset if before.segment == self._ordinal else 0) + flush.size
         self._reached = Position(self._ordinal, offset, flush.check.seq, flush.check.at)
         self._continues = True
+        self._done = self._is_until(self._reached)
         if flush.lines:
             if not self._merged:
+                self._merged_after = before
                 self._merged_seq = flush.check.seq - flush.check.records
             self._merged.append(flush.lines)
             self._merged_bytes += len(flush.lines)
+
+    def _is_until(self, place: Position) -> bool:
+        """By what the check line says: where damage was passed over, offsets count less than they did."""
+        until = self._until
+        return until is not None and (place.segment, place.seq, place.at) == (
+            until.segment,
+            until.seq,
+            until.at,
+        )
 
     def _give(self) -> Iterator[Block]:
         """Give out what is merged; the position moves with it."""
@@ -178,7 +221,8 @@ class JournalReader:
         self._merged, self._merged_bytes = [], 0
         self._position = self._reached
         if merged:
-            yield Block(b"".join(merged), first_seq, self._reached.seq - first_seq, self._reached)
+            records = self._reached.seq - first_seq
+            yield Block(b"".join(merged), first_seq, records, self._merged_after, self._reached)
 
 
 def _first_time(flush: Flush) -> int:

@@ -62,9 +62,15 @@ def rest_line(
     status: int | None,
     body: bytes | None,
     error: str | None = None,
+    asked_ns: int | None = None,
 ) -> bytes:
-    """An answer by REST with its body verbatim, or (body None) an own request that failed with `error`."""
+    """An answer by REST with its body verbatim, or (body None) an own request that failed with `error`.
+
+    `asked_ns` is when the request was sent: what had happened by then is in the answer.
+    """
     fields: dict[str, Any] = {"t": t_ns, "e": "rest", "call": call, "params": dict(params)}
+    if asked_ns is not None:
+        fields["asked"] = asked_ns
     if status is not None:
         fields["status"] = status
     if error is not None:

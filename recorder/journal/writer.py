@@ -104,6 +104,8 @@ class JournalWriter:
         self._frame_bytes = 0
         self._dropped_frames = 0
         self._overflow: _Overflow | None = None
+        self.overflows = 0
+        """How often the buffer was full, and frames are taken again."""
         self._last_flush_ns = 0
         self._failure: str | None = None
         self._closed = False
@@ -161,10 +163,11 @@ class JournalWriter:
         body: bytes | None,
         error: str | None = None,
         t_ns: int | None = None,
+        asked_ns: int | None = None,
     ) -> None:
         """Take over a REST answer, or (body None) an own request that failed. Never dropped either."""
         now = time.time_ns() if t_ns is None else t_ns
-        self._append_line(now, rest_line(now, call, params, status, body, error))
+        self._append_line(now, rest_line(now, call, params, status, body, error, asked_ns))
 
     def _append_line(self, t_ns: int, line: bytes) -> None:
         size = APPEND_OVERHEAD_BYTES + FRAME_OVERHEAD_BYTES + len(line)
@@ -198,6 +201,7 @@ class JournalWriter:
         assert over is not None
         fields = {"from": over.from_ns, "to": over.to_ns, "frames": over.frames, "bytes": over.bytes}
         self._append_line(t_ns, event_line(t_ns, "overflow", fields))
+        self.overflows += 1
 
     # --- the threads ------------------------------------------------------------------------------------
 

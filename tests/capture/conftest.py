@@ -29,8 +29,8 @@ class MemoryJournal:
         self.events.append((kind, dict(fields), connection))
         self.order.append((kind, connection))
 
-    def append_rest(self, call, params, status, body, error=None, t_ns=None):
-        self.rest.append((call, dict(params), status, body, error, t_ns))
+    def append_rest(self, call, params, status, body, error=None, t_ns=None, asked_ns=None):
+        self.rest.append((call, dict(params), status, body, error, t_ns, asked_ns))
 
     def texts(self, connection=None):
         return [frame for _, number, frame in self.frames if connection in (None, number)]

@@ -4,11 +4,12 @@ import asyncio
 import gzip
 import time
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 from aiohttp import web
 
-from recorder.capture import rest
+from recorder.capture import rest, throttle
 from recorder.capture.rest import RestClient, RestError
 from recorder.exchange.endpoints import MARKET_KLINE, MARKET_LIST
 
@@ -60,10 +61,10 @@ class TestSuccess:
         async with gateway(handler) as url, RestClient(url + "/", journal) as client:
             answer = await client.call(MARKET_KLINE, KLINE)
         assert asked == [("/open/api/v2/market/kline", KLINE)]
-        assert (answer.data, answer.time) == ([{"name": "A"}], 1697619536.0)
-        ((call, params, status, body, error, t_ns),) = journal.rest
+        assert answer.data == [{"name": "A"}]
+        ((call, params, status, body, error, t_ns, asked_ns),) = journal.rest
         assert (call, params, status, body, error) == ("market_kline", KLINE, 200, SUCCESS, None)
-        assert before <= t_ns <= time.time_ns()
+        assert before <= asked_ns == answer.asked_ns <= t_ns <= time.time_ns()
 
     async def test_a_compressed_answer_is_journalled_as_text(self, journal):
         handler = answering(200, gzip.compress(SUCCESS), **{"Content-Encoding": "gzip"})
@@ -102,7 +103,7 @@ class TestRefusal:
         assert error.retryable is again
         assert words in str(error)
         assert "/open/api/v2/market/kline" in str(error)
-        ((call, params, *outcome, _),) = journal.rest
+        ((call, params, *outcome, _, _),) = journal.rest
         assert (call, params, outcome) == ("market_kline", KLINE, [status, body, None])
 
 
@@ -111,7 +112,7 @@ class TestFailure:
 
     @staticmethod
     def only_an_error(journal):
-        ((call, params, status, body, error, _),) = journal.rest
+        ((call, params, status, body, error, _, _),) = journal.rest
         assert (call, params, status, body) == ("market_list", {}, None, None)
         return error
 
@@ -169,10 +170,11 @@ class TestFailure:
     async def test_an_answer_at_the_limit_is_whole(self, journal, monkeypatch):
         monkeypatch.setattr(rest, "MAX_FRAME_BYTES", len(SUCCESS))
         async with gateway(answering(200, SUCCESS)) as url, RestClient(url, journal) as client:
-            assert (await client.call(MARKET_LIST)).code == 0
+            assert (await client.call(MARKET_LIST)).data == [{"name": "A"}]
 
 
-async def test_a_failure_leaves_the_client_usable(journal):
+async def test_a_failure_leaves_the_client_usable(journal, monkeypatch):
+    monkeypatch.setattr(throttle, "FIRST_PAUSE_S", 0.05)
     answers = iter([(502, HTML), (200, SUCCESS)])
 
     async def handler(_request):
@@ -182,5 +184,46 @@ async def test_a_failure_leaves_the_client_usable(journal):
     async with gateway(handler) as url, RestClient(url, journal) as client:
         with pytest.raises(RestError):
             await client.call(MARKET_LIST)
-        assert (await client.call(MARKET_LIST)).code == 0
+        assert (await client.call(MARKET_LIST)).data == [{"name": "A"}]
     assert [status for _, _, status, *_ in journal.rest] == [502, 200]
+
+
+class TestPace:
+    """What the venue says of its limits is heeded, and can be seen."""
+
+    async def test_the_pause_grows_while_the_venue_says_too_many_and_ends_with_a_good_answer(
+        self, journal, monkeypatch
+    ):
+        monkeypatch.setattr(throttle, "FIRST_PAUSE_S", 0.1)
+        answers = iter([*[(200, b'{"code": 1010007, "msg": "too many"}')] * 3, *[(200, SUCCESS)] * 2])
+        times = []
+
+        async def handler(_request):
+            times.append(time.monotonic())
+            status, body = next(answers)
+            return web.Response(status=status, body=body)
+
+        async with gateway(handler) as url, RestClient(url, journal) as client:
+            for _ in range(3):
+                with pytest.raises(RestError):
+                    await client.call(MARKET_LIST)
+            assert client.turns["market_list"].slowed == 3
+            assert client.turns["market_list"].pause_s > 0.15
+            await client.call(MARKET_LIST)
+            await client.call(MARKET_LIST)
+            assert client.turns["market_list"].pause_s == 0
+        steps = [later - earlier for earlier, later in pairwise(times)]
+        assert steps[0] > 0.15
+        assert steps[2] > 0.3
+        assert steps[3] < 0.2
+
+    async def test_a_retry_after_is_heeded(self, journal):
+        error = await failing(journal, answering(429, HTML, **{"Retry-After": "7"}))
+        assert error.retry_after_s == 7
+
+    async def test_a_refusal_of_what_was_asked_slows_nothing_down(self, journal):
+        body = b'{"code": 20002, "msg": "market error"}'
+        async with gateway(answering(200, body)) as url, RestClient(url, journal) as client:
+            with pytest.raises(RestError):
+                await client.call(MARKET_KLINE, KLINE)
+            assert client.turns["market_kline"].slowed == 0

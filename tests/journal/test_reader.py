@@ -290,3 +290,74 @@ def test_segments_are_ordered_by_ordinal_and_foreign_files_are_left_out(tmp_path
     assert segments(tmp_path / "absent") == []
     assert last_seq(tmp_path) == 0
     assert list(JournalReader(tmp_path / "absent").read()) == []
+
+
+class TestUntil:
+    """A reader stops exactly where another one stood, whatever stands behind it."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def places(cls, journal, tmp_path_factory):
+        """The position after each flush, bare check lines among them."""
+        data, found = journal.path.read_bytes(), []
+        for size, _ in journal.boundaries:
+            directory = tmp_path_factory.mktemp("cut")
+            (directory / journal.path.name).write_bytes(data[:size])
+            reader = JournalReader(directory)
+            assert damages(reader.read()) == []
+            found.append(reader.position)
+        return found
+
+    def test_at_every_check_line(self, journal, places):
+        for place in places:
+            reader = JournalReader(journal.directory, until=place)
+            expected = {seq: line for seq, line in journal.lines.items() if seq < place.seq}
+            assert lines_by_seq(reader.read(final=True)) == expected
+            assert reader.position == place
+            assert list(reader.read(final=True)) == []
+
+    def test_from_one_place_to_another(self, journal, places):
+        for start, until in [(places[1], places[-2]), (places[6], places[7]), (places[3], places[3])]:
+            reader = JournalReader(journal.directory, start, until=until)
+            expected = {seq: line for seq, line in journal.lines.items() if start.seq <= seq < until.seq}
+            assert lines_by_seq(reader.read(final=True)) == expected
+            assert reader.position == until
+
+    def test_later_segments_are_left_alone(self, tmp_path):
+        Written(tmp_path, flushes_of([4]))
+        reader = JournalReader(tmp_path)
+        (block,) = reader.read()
+        Written(tmp_path, flushes_of([4]), ordinal=2, seq=5)
+        again = JournalReader(tmp_path, until=reader.position)
+        assert list(again.read(final=True)) == [block]
+        assert list(JournalReader(tmp_path, until=Position(0, 0, 0, 0)).read(final=True)) == []
+
+    def test_a_place_that_cannot_be_read_any_more_is_told_and_not_passed(self, journal, places, tmp_path):
+        data = bytearray(journal.path.read_bytes())
+        second_frame = frame_bounds(journal)[1]
+        data[second_frame[0]] ^= 1
+        (tmp_path / journal.path.name).write_bytes(bytes(data))
+        inside = next(place for place in places if place.seq > second_frame[2])
+        reader = JournalReader(tmp_path, until=inside)
+        found = list(reader.read(final=True))
+        assert len(damages(found)) == 1
+        assert max(lines_by_seq(found)) < second_frame[2]
+        assert reader.position != inside
+
+    def test_a_segment_that_is_gone_leaves_the_reader_short(self, tmp_path):
+        Written(tmp_path, flushes_of([4]))
+        second = Written(tmp_path, flushes_of([4]), ordinal=2, seq=5)
+        reader = JournalReader(tmp_path)
+        list(reader.read())
+        second.path.unlink()
+        short = JournalReader(tmp_path, until=reader.position)
+        assert len(list(short.read(final=True))) == 1
+        assert short.position.segment == 1
+
+
+def test_a_block_tells_the_check_line_before_it_also_a_bare_one(tmp_path):
+    Written(tmp_path, [flushes_of([2])[0], [], []])
+    Written(tmp_path, flushes_of([3]), ordinal=2, seq=3)
+    first, second = JournalReader(tmp_path).read()
+    assert first.after == Position(0, 0, 0, 0)
+    assert (second.after.segment, second.after.seq, second.after.at) == (1, 3, T0 + 2 * 10**9)
