@@ -75,6 +75,7 @@ def _read_trades(block: Block, layout: Layout, lines: Ints, first_seq: int) -> B
         "side": reading.text("type"),
         "price": doubles(reading.numbers["price"]),
         "quantity": doubles(reading.numbers["amount"]),
+        "mid_before": pa.nulls(len(lines), pa.float64()),
     }
     return Batch(lines, table(TRADES.schema, columns), notices)
 
@@ -107,6 +108,7 @@ def _read_klines(block: Block, layout: Layout, lines: Ints, first_seq: int) -> B
         "close": doubles(np.where(old, prices[1], prices[3])),
         "volume": doubles(_by_row(reading, "volume", rows)),
         "turnover": optional_doubles(_amounts(reading, rows), len(order)),
+        "column_order": pa.array(_ORDERS, pa.string()).take(over(order, pa.int64())),
     }
     return Batch(lines, table(KLINES.schema, columns), notices)
 

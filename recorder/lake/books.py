@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from recorder.lake.block import Block, Bools, Bytes, Floats, Ints, significant
 from recorder.lake.columns import Batch, doubles, optional_doubles, origin, over, table, timestamps
 from recorder.lake.layout import Books, Layout
-from recorder.lake.plain import EXACT_DIGITS
 from recorder.lake.reading import DECIMAL_LIMIT_BYTES, Misfit, cast_floats, matches, read, require
+from recorder.lake.rows import EXACT_DIGITS
 from recorder.lake.tables import DEPTH, LEVELS
 
 _END: Final = b'"]]'
@@ -88,6 +88,7 @@ def read_books(block: Block, layout: Layout, lines: Ints, first_seq: int) -> Bat
         rows[column] = optional_doubles(reading.numbers.get(wire), len(lines))
     reading.count_digits({wire: f"depth.{wire}" for wire in wires.values()}, notices)
     rows |= {"market": reading.text("market"), "ts_event": timestamps(reading.numbers["time"] * 1000)}
+    rows["dt"] = pa.nulls(len(lines), pa.float64())
     return Batch(lines, table(DEPTH.schema, rows), notices)
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recorder.lake.block import Bools, Floats, Ints
-from recorder.lake.plain import SOURCE
+from recorder.lake.rows import SOURCE
 from recorder.lake.tables import TIME
 
 

@@ -65,6 +65,7 @@ class Decoder:
             _merged("depth", batches["depth"], harvest),
             _merged("kline", batches["kline"], harvest),
             _merged("state", batches["state"], harvest),
+            harvest.deal_table(),
             harvest.reject_table(),
             harvest.records,
             harvest.notices,

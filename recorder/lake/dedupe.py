@@ -8,7 +8,7 @@ A trade is known by its id. A book is known by its event time and its content: a
 again after a reconnect is one row, two different books of the same millisecond are two.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -17,7 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recorder.lake.columns import over
 from recorder.lake.files import HOUR_US, as_us
+from recorder.lake.rows import SOURCE
 from recorder.lake.tables import Table
 
 LATE_SLACK_US: Final = HOUR_US
@@ -144,18 +146,23 @@ def _frozen(value: Any) -> Any:
     return value
 
 
-def latest_candles(parts: Iterable[pa.Table]) -> pa.Table:
-    """One row a candle: of each (market, period, ts_open) the version that arrived last.
+def latest_candles(there: pa.Table, fresh: pa.Table) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
+    """One row a candle, its last version, and which of the rows are of `fresh`; both in order of arrival.
 
-    `parts` come in the order of arrival, which the sort keeps: a clock may have been set back.
+    A candle only grows, so of two versions the one that counts more volume is the later one, whatever came
+    last: an answer by REST may have been made before a push that overtook it, and pushes come late and
+    twice. Of equal ones a push stays before an answer, for it needed no repair; else the last to arrive.
     """
-    rows = pa.concat_tables(parts)
-    order = [(name, "ascending") for name in ("market", "period", "ts_open")]
-    rows = rows.take(pc.sort_indices(rows, sort_keys=order))
-    last = np.ones(rows.num_rows, dtype=bool)
+    rows = pa.concat_tables([there, fresh]).combine_chunks()
+    codes = [
+        np.asarray(rows[name].combine_chunks().dictionary_encode().indices)
+        for name in ("market", "period", "ts_open")
+    ]
+    pushed = np.asarray(pc.equal(rows["source"], SOURCE).combine_chunks())
+    places = np.lexsort([np.arange(rows.num_rows), pushed, rows["volume"].to_numpy(), *codes])
     same = np.ones(max(rows.num_rows - 1, 0), dtype=bool)
-    for name in ("market", "period", "ts_open"):
-        codes = np.asarray(rows[name].combine_chunks().dictionary_encode().indices)
-        same &= codes[1:] == codes[:-1]
-    last[:-1] = ~same
-    return rows.filter(pa.array(last))
+    for code in codes:
+        same &= code[places][1:] == code[places][:-1]
+    last = np.append(~same, np.ones(min(rows.num_rows, 1), dtype=bool))
+    kept = places[last]
+    return rows.take(over(kept, pa.int64())), kept >= there.num_rows

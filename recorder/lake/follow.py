@@ -39,11 +39,16 @@ def open_publisher(data_dir: Path, wait_s: float = LOCK_WAIT_S) -> Publisher:
             time.sleep(POLL_S)
 
 
-def publish_once(data_dir: Path) -> dict[str, int]:
-    """Turn whatever the journals hold into Parquet, merge what is due; returns rows gained by table."""
+def publish_once(data_dir: Path, wait_s: float = LOCK_WAIT_S) -> dict[str, int]:
+    """Turn whatever the journals hold into Parquet, merge what is due; returns rows gained by table.
+
+    Waits for another publisher to finish. Raises LakeError (busy) where it does not within `wait_s`.
+    """
     gained: Counter[str] = Counter()
-    with open_publisher(data_dir) as publisher:
+    with open_publisher(data_dir, wait_s) as publisher:
         _drain(publisher, gained.update)
+        while not publisher.settle():
+            pass
         while (merge := publisher.due_merge()) is not None:
             publisher.merged(*merge(lambda: False))
     return dict(gained)
@@ -82,7 +87,8 @@ def follow(data_dir: Path, interval_s: float, stop: threading.Event, report: Rep
     if publishing is None:
         return
     with publishing as publisher, _Merger(publisher) as merger:
-        due = time.monotonic() + interval_s
+        due = time.monotonic()  # what was left by the last one is published at once
+        settled = True
         while True:
             recording = any(source.alive() for source in publisher.sources()) and not stop.is_set()
             full = publisher.read()
@@ -91,10 +97,15 @@ def follow(data_dir: Path, interval_s: float, stop: threading.Event, report: Rep
             if full or time.monotonic() >= due:
                 due = max(due, time.monotonic()) + (0 if full else interval_s)
                 report(publisher.publish())
+                settled = publisher.settle()
                 merger.step()
+            elif not settled:
+                settled = publisher.settle()
             if not full:
                 stop.wait(POLL_S)
         _drain(publisher, report)
+        while not publisher.settle():
+            pass
 
 
 class _Merger:

@@ -14,74 +14,42 @@ subscription stood all along, only a push counts.
 
 A gap covers the time in which the recorder meant to record the topic: when a market is delisted, or no
 longer wanted after a restart, its gap ends there and says so.
+
+What answers of the deals endpoint repair of a gap in trades is worked out here too (`repair`): it takes
+nothing but the order of the journal. Candles are repaired by the lake (`mend`), which knows what it has.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias
+from typing import Final, Protocol
 
 import msgspec
 
+from recorder.exchange.endpoints import MARKET_LIST
+from recorder.lake.gapstate import DEAF, MINUTE_PERIOD, MINUTE_STREAMS, Gap, GapState, Key
 from recorder.lake.harvest import Record
+from recorder.lake.recorded import Recorded, end_markets, end_streams, record_markets
+from recorder.lake.repair import Deals, Missing, mend, repair_of
 
 IN_FLIGHT_US: Final = 500_000
-
-Key: TypeAlias = tuple[str, str, str]
-"""(stream, market, period), with "" where there is none."""
-DEAF: Final[Key] = ("", "", "")
-"""Stands for everything, from a start until something has been asked for."""
+MENDING_LIMIT: Final = 64
+"""Gaps a market that wait for an answer by REST; when it never comes the oldest stay as they are."""
 
 
-class Gap(msgspec.Struct, frozen=True):
-    """One row of `gaps`; times in microseconds since the epoch, `stream` and `market` "" for all."""
+class Pushes(Protocol):
+    """The pushes of a chunk, looked up between two sequence numbers."""
 
-    stream: str
-    market: str
-    ts_start: int
-    ts_end: int | None
-    reason: str
-    detail: str
+    def firsts(self, stream: str, keys: set[Key], from_seq: int, below_seq: int) -> dict[Key, int]:
+        """Receive time in us of each key's first push."""
 
-
-class _Open(msgspec.Struct):
-    start: int
-    reason: str
-    detail: str
-
-
-class _State(msgspec.Struct):
-    """Everything remembered between two chunks of the journal; saved with every commit."""
-
-    running: bool = False
-    started: int = 0
-    subscribed: bool = True
-    """False from a start until the session asks for something. One that ends before leaves no topic that
-    could be missed: its start stands for the next one's, and until then all is missing (DEAF)."""
-    alive: int = 0
-    markets_known: bool = False
-    markets: set[str] = msgspec.field(default_factory=set)
-    streams: list[str] | None = None
-    """What the session records, by its settings; None where it did not say."""
-    periods: list[str] | None = None
-    up_at: dict[int, int] = msgspec.field(default_factory=dict)
-    lists: tuple[int, int] = (0, 0)
-    """When the last market list but one, and the last one, were received."""
-    listed_at: dict[str, int] = msgspec.field(default_factory=dict)
-    connection_of: dict[Key, int] = msgspec.field(default_factory=dict)
-    good: set[Key] = msgspec.field(default_factory=set)
-    confirmed: set[Key] = msgspec.field(default_factory=set)
-    """Topics that wait for their first push although the venue has confirmed them."""
-    open: dict[Key, _Open] = msgspec.field(default_factory=dict)
-
-
-FirstPushes: TypeAlias = Callable[[str, set[Key], int, int], dict[Key, int]]
-"""(stream, keys, from seq, below seq) -> receive time in us of each key's first push in between."""
+    def last_trades(self, from_seq: int, below_seq: int) -> tuple[dict[str, int], int | None]:
+        """The last trade's id by market, and by how much the last of all was received after it happened."""
 
 
 class GapMachine:
     """Follows the journal's records; `closed` collects the rows that are final, `rows` adds the open ones."""
 
     def __init__(self, saved: bytes | None = None) -> None:
-        self._state = msgspec.msgpack.decode(saved, type=_State) if saved else _State()
+        self._state = msgspec.msgpack.decode(saved, type=GapState) if saved else GapState()
         self.closed: list[Gap] = []
         self._handlers: dict[str, Callable[[Record], None]] = {
             "start": self._start,
@@ -104,12 +72,14 @@ class GapMachine:
     @property
     def open(self) -> list[Gap]:
         """The rows that have no end yet."""
-        return [
-            Gap(key[0], key[1], gap.start, None, gap.reason, gap.detail)
-            for key, gap in self._state.open.items()
-        ]
+        return [_row(key, missing) for key, missing in self._state.open.items()]
 
-    def follow(self, records: Iterable[Record], firsts: FirstPushes, end_seq: int, alive_us: int) -> None:
+    @property
+    def recorded(self) -> Recorded:
+        """When each topic was meant to be recorded."""
+        return self._state.recorded
+
+    def follow(self, records: Iterable[Record], pushes: Pushes, end_seq: int, alive_us: int) -> None:
         """Take a chunk of the journal: its records in order, a look-up of pushes, the seq after its end.
 
         `alive_us` is the time of the check line that ends it.
@@ -118,10 +88,10 @@ class GapMachine:
         for record in records:
             handler = self._handlers.get(record.kind)
             if handler is not None:
-                self._pushes(firsts, seq, record.seq)
+                self._pushes(pushes, seq, record.seq)
                 handler(record)
                 seq = record.seq
-        self._pushes(firsts, seq, end_seq)
+        self._pushes(pushes, seq, end_seq)
         self._state.alive = alive_us  # not the greatest: a clock that was set back is the clock
 
     def crashed(self) -> None:
@@ -132,8 +102,7 @@ class GapMachine:
 
     def damaged(self, start_us: int, end_us: int, detail: str) -> None:
         """A part of the journal cannot be read: whatever it held is missing."""
-        start_us -= IN_FLIGHT_US
-        self.closed.append(Gap("", "", start_us, max(start_us, end_us), "damage", detail))
+        self._everything(start_us, end_us, "damage", detail)
 
     # --- records ----------------------------------------------------------------------------------
 
@@ -145,7 +114,7 @@ class GapMachine:
         state.running, state.subscribed, state.markets_known = True, False, False
         state.lists = (0, 0)
         if not state.open:
-            state.open[DEAF] = _Open(state.started, "start", "nothing could be subscribed yet")
+            state.open[DEAF] = Missing(state.started, "start", "nothing could be subscribed yet")
         settings = record.fields.get("settings")
         if isinstance(settings, dict):
             state.streams, state.periods = settings.get("streams"), settings.get("kline_periods")
@@ -175,6 +144,17 @@ class GapMachine:
             self._forget(key)
         for market in gone:
             state.listed_at.pop(market, None)
+        if first:
+            end_streams(state.recorded, self._minute_streams(), _us(record))
+        record_markets(state.recorded, self._minute_streams(), listed, since)
+        end_markets(state.recorded, gone, _us(record))
+
+    def _minute_streams(self) -> set[str]:
+        """Which streams of a market the session records by the minute."""
+        streams = set(MINUTE_STREAMS if self._state.streams is None else self._state.streams)
+        if self._state.periods is not None and MINUTE_PERIOD not in self._state.periods:
+            streams.discard("kline")
+        return streams & set(MINUTE_STREAMS)
 
     def _unwanted(self, key: Key) -> bool:
         streams, periods = self._state.streams, self._state.periods
@@ -184,8 +164,26 @@ class GapMachine:
         )
 
     def _rest(self, record: Record) -> None:
-        if record.fields.get("call") == "market_list" and record.fields.get("status") == 200:
+        if isinstance(record.answer, Deals):
+            self._deals(record.answer)
+        elif record.fields.get("call") == MARKET_LIST.name and record.fields.get("status") == 200:
             self._state.lists = (self._state.lists[1], _us(record))
+
+    def _deals(self, answer: Deals) -> None:
+        """The newest trades of a market: what they repair of its gaps, those that wait and the open one."""
+        state, market = self._state, answer.market
+        waiting: list[Missing] = []
+        for missing in state.mending.pop(market, []):
+            if mend(missing, answer, state.lag_us):
+                self.closed.append(_row(("trade", market, ""), missing))
+            else:
+                waiting.append(missing)
+        if waiting:
+            state.mending[market] = waiting
+        if (still_open := state.open.get(("trade", market, ""))) is not None:
+            mend(still_open, answer, state.lag_us)
+        if answer.newest_id is not None:
+            state.last_trade[market] = answer.newest_id
 
     def _up(self, record: Record) -> None:
         self._state.up_at[record.connection or 0] = _us(record)
@@ -202,7 +200,7 @@ class GapMachine:
             state.confirmed.discard(key)
             if key not in state.open:
                 since = state.listed_at.get(key[1], state.started)
-                state.open[key] = _Open(since, "start", key[2])
+                state.open[key] = Missing(since, "start", "", anchor=self._anchor(key))
 
     def _confirmed(self, record: Record) -> None:
         for key in _keys(record):
@@ -251,38 +249,63 @@ class GapMachine:
 
     def _overflow(self, record: Record) -> None:
         start, end = record.fields.get("from"), record.fields.get("to")
-        if isinstance(start, int) and isinstance(end, int):
-            detail = f"{record.fields.get('frames')} frames dropped: the disk did not keep up"
-            self.closed.append(Gap("", "", start // 1000 - IN_FLIGHT_US, end // 1000, "overflow", detail))
+        if not isinstance(start, int) or not isinstance(end, int):
+            return
+        detail = f"{record.fields.get('frames')} frames dropped: the disk did not keep up"
+        start_us, end_us = start // 1000, end // 1000
+        lost = list(self._state.good)
+        if not lost:
+            self._everything(start_us, end_us, "overflow", detail)
+        self._lose(lost, start_us, "overflow", detail)
+        for key in lost:
+            self._close(key, end_us)
 
     # --- changes ----------------------------------------------------------------------------------
+
+    def _everything(self, start_us: int, end_us: int, reason: str, detail: str) -> None:
+        """A span in which anything may be missing, whatever its topic."""
+        start_us -= IN_FLIGHT_US
+        missing = Missing(start_us, reason, detail, end=max(start_us, end_us))
+        self.closed.append(_row(DEAF, missing))
+
+    def _anchor(self, key: Key) -> int | None:
+        return self._state.last_trade.get(key[1]) if key[0] == "trade" else None
 
     def _lose(self, keys: list[Key], since_us: int, reason: str, detail: str) -> None:
         for key in keys:
             self._state.good.discard(key)
-            text = " ".join(part for part in (key[2], detail) if part)
-            self._state.open[key] = _Open(since_us - IN_FLIGHT_US, reason, text)
+            start_us = since_us - IN_FLIGHT_US
+            self._state.open[key] = Missing(start_us, reason, detail, anchor=self._anchor(key))
 
     def _close(self, key: Key, end_us: int, note: str = "") -> None:
-        gap = self._state.open.pop(key, None)
-        self._state.confirmed.discard(key)
-        self._state.good.add(key)
-        if gap is not None:
-            detail = ", ".join(part for part in (gap.detail, note) if part)
-            self.closed.append(Gap(key[0], key[1], gap.start, max(gap.start, end_us), gap.reason, detail))
+        state = self._state
+        missing = state.open.pop(key, None)
+        state.confirmed.discard(key)
+        state.good.add(key)
+        if missing is None:
+            return
+        missing.end = max(missing.start, end_us)
+        missing.detail = ", ".join(part for part in (missing.detail, note) if part)
+        self.closed.append(_row(key, missing))
+        if key[0] == "trade":
+            waiting = [*state.mending.get(key[1], []), missing]
+            state.mending[key[1]] = waiting[-MENDING_LIMIT:]
 
     def _forget(self, key: Key) -> None:
         self._state.good.discard(key)
         self._state.connection_of.pop(key, None)
 
-    def _pushes(self, firsts: FirstPushes, from_seq: int, below_seq: int) -> None:
-        """Close what waits for a push, by the pushes between two records."""
+    def _pushes(self, pushes: Pushes, from_seq: int, below_seq: int) -> None:
+        """The pushes between two records: they close what waits for one; each market's last trade is kept."""
+        ids, lag_us = pushes.last_trades(from_seq, below_seq)
+        self._state.last_trade.update(ids)
+        self._state.lag_us = self._state.lag_us if lag_us is None else lag_us
         waiting: dict[str, list[Key]] = {}
         for key in self._state.open:
             if key in self._state.connection_of:
                 waiting.setdefault(key[0], []).append(key)
         for stream, keys in waiting.items():
-            found = firsts(stream, set(keys), from_seq, below_seq)
+            found = pushes.firsts(stream, set(keys), from_seq, below_seq)
             if found:
                 self._pushed(keys, found)
 
@@ -300,6 +323,13 @@ class GapMachine:
 
 def _us(record: Record) -> int:
     return record.t // 1000
+
+
+def _row(key: Key, missing: Missing) -> Gap:
+    """A gap as its row, with what is repaired of it by now."""
+    repair = repair_of(missing)
+    detail = "; ".join(part for part in (missing.detail, repair.by) if part)
+    return Gap(*key, missing.start, missing.end, missing.reason, detail, repair.repaired, repair.remains)
 
 
 def _keys(record: Record) -> list[Key]:

@@ -7,6 +7,8 @@ from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 
+from recorder.lake.asked import Candles
+from recorder.lake.repair import Deals
 from recorder.lake.tables import DEPTH, KLINES, LEVELS, REJECTS, STATE, TRADES
 
 NOTICE_CHARACTERS: Final = 120
@@ -26,6 +28,8 @@ class Record:
     connection: int | None
     kind: str
     fields: dict[str, Any]
+    answer: Deals | Candles | None = None
+    """What a successful answer proves, for the endpoints whose rows repair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class Decoded:
     depth: pa.Table
     klines: pa.Table
     state: pa.Table
+    deals: pa.Table
+    """Trades by REST, as `trades`: most of them come, or came, as pushes too."""
     rejects: pa.Table
     records: list[Record]
     notices: Counter[str]
@@ -47,6 +53,7 @@ class Harvest:
     """Rows by stream, each in the column order of its table; times are in us, levels (price, quantity)."""
 
     rows: dict[str, list[Row]] = field(default_factory=lambda: {stream: [] for stream in PUSH_TABLES})
+    deals: list[Row] = field(default_factory=list)
     rejects: list[Row] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     notices: Counter[str] = field(default_factory=Counter)
@@ -56,9 +63,16 @@ class Harvest:
         """Count a notice; the same words in every block, so that counts can be added."""
         self.notices[text[:NOTICE_CHARACTERS]] += times
 
+    def reject(self, recv_us: int, connection: int, reason: str, text: bytes) -> None:
+        """Keep what could not be read, with its reason."""
+        self.rejects.append((recv_us, connection, reason, text.decode(errors="backslashreplace")))
+
     def table(self, stream: str) -> pa.Table:
         """The rows of one stream as its table."""
         return _table(self.rows[stream], PUSH_TABLES[stream].schema)
+
+    def deal_table(self) -> pa.Table:
+        return _table(self.deals, TRADES.schema)
 
     def reject_table(self) -> pa.Table:
         return _table(self.rejects, REJECTS.schema)

@@ -188,14 +188,21 @@ def read_files(data_dir: Path) -> list[FileInfo] | None:
         return [FileInfo(*row) for row in database.execute("SELECT * FROM files ORDER BY path")]
 
 
-def read_notices(data_dir: Path) -> dict[str, int]:
-    """What was unlike the protocol but could be read, and how often, since the lake began."""
+def read_state(data_dir: Path, name: str) -> bytes | None:
+    """A state as last committed, for a reader; None where there is none."""
     path = data_dir / MANIFEST
     if not path.is_file():
-        return {}
+        return None
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as database:
-        row = database.execute("SELECT value FROM state WHERE name = 'notices'").fetchone()
-    return dict(json.loads(row[0])) if row else {}
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchone():
+            return None  # it is being made just now
+        row = database.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else None
+
+
+def read_notices(data_dir: Path) -> dict[str, int]:
+    """What was unlike the protocol but could be read, and how often, since the lake began."""
+    return dict(json.loads(read_state(data_dir, "notices") or b"{}"))
 
 
 def _fsync(path: Path) -> None:

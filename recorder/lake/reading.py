@@ -28,7 +28,7 @@ from recorder.lake.block import (
     texts,
 )
 from recorder.lake.layout import INTEGERS, Form, Slot
-from recorder.lake.plain import EXACT_DIGITS
+from recorder.lake.rows import EXACT_DIGITS
 
 BARE_LIMIT_BYTES: Final = 30
 DECIMAL_LIMIT_BYTES: Final = 64

@@ -2,21 +2,24 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from recorder.exchange.answers import Market, parse_market_list
+from recorder.exchange.endpoints import MARKET_LIST
 from recorder.exchange.messages import ProtocolError
 from recorder.journal.reader import Block, Damage, JournalReader, Position, segments, writer_alive
-from recorder.lake.decode import Decoded, Decoder, Record
-from recorder.lake.gaps import Gap, GapMachine, Key
-from recorder.lake.harvest import PUSH_TABLES
+from recorder.lake.asked import Candles
+from recorder.lake.decode import Decoder, Record
+from recorder.lake.gaps import GapMachine
+from recorder.lake.gapstate import Gap
+from recorder.lake.held import Held
+from recorder.lake.pushes import NO_PUSHES, BlockPushes
 from recorder.lake.tables import DEPTH, KLINES, MARKETS, REJECTS, STATE, TRADES
 
 BUFFERED: Final = (TRADES, DEPTH, KLINES, STATE, REJECTS)
@@ -32,20 +35,54 @@ class _Saved(msgspec.Struct):
     position: tuple[int, int, int, int]
     gaps: bytes
     markets: dict[str, bytes]
+    held: list[tuple[int, bytes]]
+
+
+class _Running(msgspec.Struct):
+    """Of what `GapMachine` saves, whether the recorder was taken to live."""
+
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a journal was read for a commit, and whether it was known by then that its recorder is gone."""
+
+    until: Position
+    ended: bool
+
+
+def reach_of(saved: bytes) -> Reach:
+    """What a commit knew of a recorder, from what it saved.
+
+    That a recorder is gone does not stand in the journal: its lock tells, when it is looked at. What follows
+    from it does stand in what was saved: nothing is awaited from it any more.
+    """
+    state = msgspec.msgpack.decode(saved, type=_Saved)
+    running = msgspec.msgpack.decode(state.gaps, type=_Running).running
+    return Reach(Position(*state.position), not running and not state.held)
 
 
 class Source:
-    """Follows one journal directory. `read` fills `rows`; `taken` empties them after a commit."""
+    """Follows one journal directory. `read` fills `rows`; `taken` empties them after a commit.
 
-    def __init__(self, directory: Path, saved: bytes | None) -> None:
+    With a `reach` it reads as far as an earlier commit did, and knows of the recorder's life what that knew.
+    """
+
+    def __init__(self, directory: Path, saved: bytes | None, reach: Reach | None = None) -> None:
         self.directory = directory
         self.rows: dict[str, list[pa.Table]] = {table.name: [] for table in BUFFERED}
         self.market_rows: list[dict[str, Any]] = []
+        self.candles: list[Candles] = []
+        """What answers of the kline endpoint were asked for since the last commit."""
         self.notices: Counter[str] = Counter()
         state = msgspec.msgpack.decode(saved, type=_Saved) if saved else None
-        self._reader = JournalReader(directory, Position(*state.position) if state else None)
+        self._reach = reach
+        start, until = Position(*state.position) if state else None, reach.until if reach else None
+        self._reader = JournalReader(directory, start, until=until)
         self._gaps = GapMachine(state.gaps if state else None)
         self._markets: dict[str, bytes] = state.markets if state else {}
+        self._held = Held(state.held if state else ())
         self._decoder = Decoder()
         self._reading: Iterator[None] | None = None
         self._lost_end: tuple[int, str] | None = None
@@ -53,7 +90,10 @@ class Source:
     def save(self) -> bytes:
         position = self._reader.position
         saved = _Saved(
-            (position.segment, position.offset, position.seq, position.at), self._gaps.save(), self._markets
+            (position.segment, position.offset, position.seq, position.at),
+            self._gaps.save(),
+            self._markets,
+            self._held.save(),
         )
         return msgspec.msgpack.encode(saved)
 
@@ -71,16 +111,27 @@ class Source:
         for tables in self.rows.values():
             tables.clear()
         self.market_rows.clear()
+        self.candles.clear()
         self._gaps.closed.clear()
         self.notices.clear()
 
     def gaps(self) -> tuple[list[Gap], list[Gap]]:
-        """(rows that became final since the last commit, rows still open)."""
+        """(rows that ended, or were repaired, since the last commit; rows still open)."""
         return self._gaps.closed, self._gaps.open
+
+    @property
+    def recorded(self) -> dict[str, list[tuple[int, int | None]]]:
+        """When each "stream market" was meant to be recorded, in us; end None: it still is."""
+        return self._gaps.recorded
 
     def alive(self) -> bool:
         """Whether a recorder writes this journal now."""
-        return writer_alive(self.directory)
+        return writer_alive(self.directory) if self._reach is None else not self._reach.ended
+
+    @property
+    def position(self) -> Position:
+        """How far it was read."""
+        return self._reader.position
 
     def read(self, full: Callable[[], bool]) -> None:
         """Take everything the journal has by now, or until `full` says that the rows must be committed.
@@ -102,25 +153,40 @@ class Source:
             else:
                 self._take(item)
             yield
+        self._lived(self._reader.position.at)
         if final and not self.alive():  # still: a new recorder may have come while this was read
             self._gaps.crashed()
+            self._release(self._held.all())
 
     def _take(self, block: Block) -> None:
         if self._lost_end is not None:  # the end of a segment is lost: until the next one begins
             start_us, detail = self._lost_end
             self._lost_end = None
             self._gaps.damaged(start_us, int(block.data[5 : block.data.index(b",")]) // 1000, detail)
+        self._lived(block.after.at)
         decoded = self._decoder.decode(block.data, block.first_seq)
         for table in BUFFERED:
             rows = getattr(decoded, table.name)
-            if rows.num_rows:
+            if table is TRADES:
+                self._release(self._held.among(rows, decoded.deals, decoded.records, block.end.at // 1000))
+            elif rows.num_rows:
                 self.rows[table.name].append(rows)
         self.notices.update(decoded.notices)
         for record in decoded.records:
-            if record.kind == "rest" and record.fields.get("call") == "market_list":
+            if record.kind == "rest" and record.fields.get("call") == MARKET_LIST.name:
                 self._list_markets(record)
+            elif isinstance(record.answer, Candles):
+                self.candles.append(record.answer)
         end_seq = block.first_seq + block.records
-        self._gaps.follow(decoded.records, _Firsts(decoded), end_seq, block.end.at // 1000)
+        self._gaps.follow(decoded.records, BlockPushes(decoded), end_seq, block.end.at // 1000)
+
+    def _lived(self, at_ns: int) -> None:
+        """The recorder lived then: a check line says so, also one that is no block's end."""
+        if at_ns:
+            self._gaps.follow((), NO_PUSHES, 0, at_ns // 1000)
+
+    def _release(self, trades: Iterable[pa.Table]) -> None:
+        self.rows[TRADES.name] += [rows for rows in trades if rows.num_rows]
 
     def _damaged(self, damage: Damage) -> None:
         self.notices[f"journal damage: {damage.reason}"] += 1
@@ -188,31 +254,3 @@ def market_row(market: Market, recv_us: int) -> dict[str, Any]:
 
 def market_table(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=MARKETS.schema)
-
-
-class _Firsts:
-    """Looks up each market's first push of a stream between two sequence numbers of one decoded block."""
-
-    def __init__(self, decoded: Decoded) -> None:
-        self._decoded = decoded
-
-    def __call__(self, stream: str, keys: set[Key], from_seq: int, below_seq: int) -> dict[Key, int]:
-        if stream not in PUSH_TABLES:
-            return {}  # a journal of a version that records more than this one reads
-        rows = getattr(self._decoded, PUSH_TABLES[stream].name)
-        seqs = np.asarray(rows["seq"].combine_chunks()) if rows.num_rows else np.zeros(0, np.int64)
-        start, end = np.searchsorted(seqs, [from_seq, below_seq])
-        if start >= end:
-            return {}
-        rows = rows.slice(int(start), int(end - start))
-        if stream == "state":
-            return dict.fromkeys(keys, rows["ts_recv"].cast(pa.int64())[0].as_py())
-        rows = rows.filter(pc.is_in(rows["market"], pa.array(sorted({key[1] for key in keys}), pa.string())))
-        periods = rows["period"].to_pylist() if stream == "kline" else [""] * rows.num_rows
-        times = rows["ts_recv"].cast(pa.int64()).to_pylist()
-        found: dict[Key, int] = {}
-        for market, period, time_us in zip(rows["market"].to_pylist(), periods, times, strict=True):
-            key = (stream, market, period)
-            if key in keys:
-                found.setdefault(key, time_us)
-        return found

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from recorder.lake.block import Block, Bools, Ints, between
 from recorder.lake.columns import Batch, optional_doubles, origin, over, table, timestamps
 from recorder.lake.layout import Layout, Objects
-from recorder.lake.plain import FUNDING_AHEAD_MINUTES, MINUTE_US, STATE_WIRE, precise
 from recorder.lake.reading import Misfit, Reading, matches, read, require
+from recorder.lake.rows import FUNDING_AHEAD_MINUTES, MINUTE_US, STATE_WIRE, precise
 from recorder.lake.tables import PRECISE, STATE, TIME
 
 _PRECISE_BYTES: Final = 16

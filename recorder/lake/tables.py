@@ -9,6 +9,8 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
+from recorder.lake.minutes import COLUMNS
+
 TIME: Final = pa.timestamp("us", tz="UTC")
 PRECISE: Final = pa.decimal128(38, 20)
 LEVELS: Final = pa.list_(
@@ -35,8 +37,9 @@ class Table:
     """One table of the lake.
 
     `style` append: each publish adds a part; replace: rows change, one file a bucket is swapped whole.
-    `order` is the sort inside a file; `time` decides the UTC day of the partition. `plain` columns are
-    written without a dictionary, which for level lists and unique integers is smaller and faster.
+    `order` is the sort inside a file; `time` decides the UTC day of the partition. Texts and integers are
+    written with a dictionary, doubles without: after zstd even prices that come again and again are smaller
+    so. `plain`, `delta` and `coded` name the columns for which something else is better.
     """
 
     name: str
@@ -45,9 +48,14 @@ class Table:
     order: tuple[str, ...]
     key: tuple[str, ...] = ()
     style: Style = "append"
+    derived: tuple[str, ...] = ()
+    """Columns that are null until the day is compacted: they say of a row what its neighbours make of it."""
     plain: tuple[str, ...] = ()
+    """Integers without a dictionary."""
     delta: tuple[str, ...] = ()
-    """Columns in DELTA_BINARY_PACKED: times, ids and counters that grow."""
+    """Integers in DELTA_BINARY_PACKED: times, ids and counters that grow."""
+    coded: tuple[str, ...] = ()
+    """Doubles with a dictionary."""
 
 
 def _schema(*columns: tuple[str, pa.DataType] | tuple[str, pa.DataType, bool]) -> pa.Schema:
@@ -67,11 +75,12 @@ TRADES: Final = Table(
         ("quantity", pa.float64()),
         ("source", pa.string()),
         ("seq", pa.int64()),
+        ("mid_before", pa.float64(), True),
     ),
     time="ts_event",
     order=("market", "ts_event", "seq"),
     key=("market", "trade_id"),
-    plain=("price", "quantity"),
+    derived=("mid_before",),
     delta=("trade_id", "ts_event", "ts_recv", "seq"),
 )
 
@@ -92,19 +101,14 @@ DEPTH: Final = Table(
         ("mark_price", pa.float64(), True),
         ("source", pa.string()),
         ("seq", pa.int64()),
+        ("dt", pa.float64(), True),
     ),
     time="ts_event",
     order=("market", "ts_event", "seq"),
     key=("market", "ts_event", "seq"),
-    plain=(
-        "bids.list.element.price",
-        "bids.list.element.quantity",
-        "asks.list.element.price",
-        "asks.list.element.quantity",
-        "index_price",
-        "mark_price",
-    ),
+    derived=("dt",),
     delta=("ts_event", "ts_recv", "seq"),
+    coded=("dt",),
 )
 
 KLINES: Final = Table(
@@ -122,11 +126,13 @@ KLINES: Final = Table(
         ("ts_recv", TIME),
         ("source", pa.string()),
         ("seq", pa.int64()),
+        ("column_order", pa.string()),
     ),
     time="ts_open",
     order=("market", "ts_open", "period"),
     key=("market", "period", "ts_open"),
     style="replace",
+    delta=("ts_open", "ts_recv", "seq"),
 )
 
 STATE: Final = Table(
@@ -158,25 +164,7 @@ STATE: Final = Table(
     time="ts_recv",
     order=("market", "ts_recv", "seq"),
     key=("market", "ts_recv", "seq"),
-    plain=(
-        "ts_recv",
-        "last",
-        "open",
-        "high",
-        "low",
-        "change",
-        "volume",
-        "turnover",
-        "mark_price",
-        "index_price",
-        "open_interest",
-        "funding_rate_last",
-        "funding_rate_next",
-        "funding_rate_predict",
-        "sell_total",
-        "buy_total",
-        "seq",
-    ),
+    plain=("ts_recv", "seq"),
 )
 
 MARKETS: Final = Table(
@@ -219,9 +207,14 @@ GAPS: Final = Table(
         ("reason", pa.string()),
         ("repaired", pa.string()),
         ("detail", pa.string()),
+        ("period", pa.string(), True),
+        ("remains_start", TIME, True),
+        ("remains_end", TIME, True),
+        ("recorder", pa.string()),
     ),
     time="ts_start",
-    order=("market", "ts_start", "stream"),
+    order=("market", "ts_start", "stream", "period", "recorder", "reason"),
+    key=("recorder", "stream", "market", "period", "ts_start", "reason"),
     style="replace",
 )
 
@@ -237,6 +230,90 @@ REJECTS: Final = Table(
     order=("ts_recv",),
 )
 
+COVERAGE: Final = Table(
+    "coverage",
+    _schema(
+        ("market", pa.string()),
+        ("minute", TIME),
+        ("grade", pa.string()),
+        ("reason", pa.string()),
+        ("trades", pa.int64()),
+        ("rest_trades", pa.int64()),
+        ("volume", pa.float64()),
+        ("turnover", pa.float64()),
+        ("open", pa.float64(), True),
+        ("high", pa.float64(), True),
+        ("low", pa.float64(), True),
+        ("close", pa.float64(), True),
+        ("candle_open", pa.float64(), True),
+        ("candle_high", pa.float64(), True),
+        ("candle_low", pa.float64(), True),
+        ("candle_close", pa.float64(), True),
+        ("candle_volume", pa.float64(), True),
+        ("candle_turnover", pa.float64(), True),
+        ("candle_source", pa.string(), True),
+        ("gap_seconds", pa.float64()),
+        ("trade_gap_seconds", pa.float64()),
+        ("depth_gap_seconds", pa.float64()),
+        ("kline_gap_seconds", pa.float64()),
+        ("state_gap_seconds", pa.float64()),
+        ("depth_rows", pa.int64()),
+        ("state_rows", pa.int64()),
+        ("sides_compared", pa.int64()),
+        ("sides_agreed", pa.int64()),
+        ("missed", pa.string()),
+    ),
+    time="minute",
+    order=("market", "minute"),
+    key=("market", "minute"),
+    style="replace",
+    delta=("minute",),
+)
+"""One row a market-minute (the venue's clock), once it is closed and settled. `open` to `turnover` are from
+the trades, `candle_*` from the 1min candle, `gap_seconds` is what no repair closed, in any stream and by
+stream; `missed` names the streams whose rows the witnesses show to be absent where no gap was known."""
+
+_MINUTE_KINDS: Final = {"count": pa.int64(), "sum": pa.float64(), "value": pa.float64(), "time": TIME}
+
+MINUTES: Final = Table(
+    "minutes",
+    pa.schema(
+        [
+            pa.field("market", pa.string(), False),
+            pa.field("minute", TIME, False),
+            *(
+                pa.field(name, _MINUTE_KINDS[column.kind], column.kind in ("value", "time"))
+                for name, column in COLUMNS.items()
+            ),
+        ]
+    ),
+    time="minute",
+    order=("market", "minute"),
+    key=("market", "minute"),
+    style="replace",
+    delta=("minute", *(name for name, column in COLUMNS.items() if column.kind in ("count", "time"))),
+)
+"""One row a market-minute (the venue's clock; of states, ours) of a day that is over, as sums from which any
+longer bucket follows; `minutes.COLUMNS` says what each is."""
+
+REMOVED: Final = Table(
+    "removed",
+    _schema(
+        ("removed", pa.string()),
+        ("day", TIME, True),
+        ("rows", pa.int64(), True),
+        ("bytes", pa.int64()),
+        ("ts_removed", TIME),
+    ),
+    time="ts_removed",
+    order=("ts_removed", "removed"),
+    key=("removed", "day", "ts_removed"),
+    style="replace",
+)
+"""What retention removed: a day of a table, by its name, or a file of the journal, as
+`journal/<recorder>/<file>`, whose rows were not counted."""
+
 TABLES: Final[dict[str, Table]] = {
-    table.name: table for table in (TRADES, DEPTH, KLINES, STATE, MARKETS, GAPS, REJECTS)
+    table.name: table
+    for table in (TRADES, DEPTH, KLINES, STATE, MARKETS, GAPS, REJECTS, COVERAGE, MINUTES, REMOVED)
 }

@@ -100,6 +100,7 @@ class TestBothWays:
             "quantity": 0.922,
             "source": "ws",
             "seq": 100,
+            "mid_before": None,
         }
 
     def test_a_book_keeps_its_levels_in_order_and_its_best_ones_apart(self, decode):
@@ -126,7 +127,7 @@ class TestBothWays:
         row = first(decoded.klines)
         prices = [row[name] for name in ("open", "high", "low", "close")]
         assert prices == ([1571.23] * 4 if order == "flat" else [1571.23, 1575.0, 1570.01, 1573.89])
-        assert (row["market"], row["period"]) == ("ETHUSDT", "1min")
+        assert (row["market"], row["period"], row["column_order"]) == ("ETHUSDT", "1min", order)
         assert row["ts_open"] == datetime(2023, 10, 17, 16, 38, tzinfo=UTC)
         assert decoded.notices == {f"candle order {order}": decoded.frames}
 

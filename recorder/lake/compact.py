@@ -1,0 +1,226 @@
+"""A UTC day that is over becomes one file a table, sorted, packed as tightly as is affordable, and rolled up.
+
+What a row's neighbours make of it is known now: how long each book stood (`depth.dt`), which mid stood before
+each trade (`trades.mid_before`), and the sums of each market's minutes (`minutes`). Rows that come later make
+the day due again. Everything is a function of the rows, not of the files they lay in.
+
+Markets are taken one at a time from all files together, and their rows in blocks: memory does not grow with
+the day.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recorder.lake.files import DAY_COMPRESSION_LEVEL, HOUR_US, ParquetFile
+from recorder.lake.manifest import Commit, FileInfo, Manifest
+from recorder.lake.marketday import STATE_COLUMNS, MarketDay
+from recorder.lake.merge import WHOLE_DAY, SortedFiles
+from recorder.lake.missing import GapBook, RecordedBy
+from recorder.lake.spans import Spans
+from recorder.lake.tables import DEPTH, GAPS, MINUTES, STATE, TABLES, TRADES, Table
+
+FILE_ROWS: Final = 32_000_000
+"""The first market after so many rows begins a new file: of books, after more than 1 GB."""
+_JOINED: Final = {TRADES.name, DEPTH.name}
+"""Made together: a trade's `mid_before` is a book's."""
+_ROLLED_UP: Final = {*_JOINED, STATE.name, MINUTES.name}
+
+Missing: TypeAlias = Callable[[str], Spans]
+"""market -> when its books were not received, in the recorder's clock."""
+
+
+class CompactionError(Exception):
+    """A day that cannot be compacted; nothing has changed. The message says what is wrong with which rows."""
+
+
+def missing_books(gaps: pa.Table, recorded: RecordedBy) -> Missing:
+    """When books were missed and not repaired: from the rows of `gaps` that touch the day, and from when each
+    recorder meant to record which market."""
+    book = GapBook(gaps, recorded)
+    return lambda market: book.of(market).remains.get("depth", ())
+
+
+def due_day(manifest: Manifest, before: str) -> str | None:
+    """The oldest day earlier than `before` (ISO date) with rows that are not compacted, if there is one."""
+    days = [
+        file.date
+        for name in TABLES
+        if name != GAPS.name
+        for file in manifest.files(name)
+        if _is_due(file) and file.date < before
+    ]
+    return min(days, default=None)
+
+
+def _is_due(file: FileInfo) -> bool:
+    return file.rows > 0 and file.level != WHOLE_DAY
+
+
+def compact_day(
+    lake: Path,
+    work: Path,
+    date: str,
+    files: list[FileInfo],
+    stem: str,
+    missing: Missing,
+    stopped: Callable[[], bool],
+) -> Commit:
+    """Write what a day becomes below `work`; returns the change, which is the caller's to commit.
+
+    `files` are all of the day, of all tables; a table of which nothing is new is left alone.
+    `stem` is new with every call. Raises MergeStoppedError when `stopped` turns true, and CompactionError;
+    then nothing is left below `work`.
+    """
+    day = _Day(lake, work, date, stem, stopped, [file for file in files if file.rows])
+    due = {file.table for file in day.files if _is_due(file)} - {GAPS.name}
+    if due & _JOINED:
+        due |= {file.table for file in day.files if file.table in _JOINED}
+    if due & _ROLLED_UP:
+        due.add(MINUTES.name)
+    commit = Commit()
+    try:
+        for name in sorted(due - {*_JOINED, MINUTES.name}):
+            commit.added += _join(day, TABLES[name])
+        if MINUTES.name in due:
+            drafts = [work / draft for draft, info in commit.added if info.table == STATE.name]
+            commit.added += _roll_up(day, due & _JOINED, drafts or day.paths(STATE), missing)
+    except BaseException:
+        day.discard()
+        raise
+    kept = {info.path for _, info in commit.added}
+    commit.removed = [file.path for file in day.files if file.table in due and file.path not in kept]
+    return commit
+
+
+@dataclass(frozen=True, slots=True)
+class _Day:
+    """The day in hand, and what the lake has of it."""
+
+    lake: Path
+    work: Path
+    date: str
+    stem: str
+    stopped: Callable[[], bool]
+    files: list[FileInfo]
+
+    @property
+    def start_us(self) -> int:
+        return int(datetime.fromisoformat(self.date).replace(tzinfo=UTC).timestamp()) * 1_000_000
+
+    def paths(self, table: Table) -> list[Path]:
+        """The files that the lake has of one table."""
+        return [self.lake / file.path for file in self.files if file.table == table.name]
+
+    def draft(self, table: Table, number: int) -> str:
+        """The name below `work` of a table's file."""
+        return f"day-{self.stem}-{table.name}-{number}.parquet"
+
+    def discard(self) -> None:
+        """Remove every draft."""
+        for draft in self.work.glob(f"day-{self.stem}-*.parquet"):
+            draft.unlink()
+
+
+class _DayFiles:
+    """The files that one table's day becomes, written one after the other."""
+
+    def __init__(self, day: _Day, table: Table) -> None:
+        self.table = table
+        self._day = day
+        self._file: ParquetFile | None = None
+        self._done: list[tuple[str, FileInfo]] = []
+
+    @property
+    def _number(self) -> int:
+        return len(self._done) + 1
+
+    def write(self, rows: pa.Table) -> None:
+        """Add rows, in the table's order."""
+        if self._file is None:
+            draft = self._day.work / self._day.draft(self.table, self._number)
+            self._file = ParquetFile(draft, self.table, DAY_COMPRESSION_LEVEL)
+        self._file.write(rows)
+
+    def end_market(self) -> None:
+        """The next rows are another market's: here a file may end."""
+        if self._file is not None and self._file.rows >= FILE_ROWS:
+            self._finish(self._file)
+
+    def close(self) -> list[tuple[str, FileInfo]]:
+        """Finish; returns (name below work/, the file it becomes) of each."""
+        if self._file is not None:
+            self._finish(self._file)
+        return self._done
+
+    def _finish(self, file: ParquetFile) -> None:
+        day, size = self._day, file.close()
+        info = FileInfo(
+            path=f"{self.table.name}/date={day.date}/{self._name()}.parquet",
+            table=self.table.name,
+            date=day.date,
+            hour=day.start_us // HOUR_US,
+            level=WHOLE_DAY,
+            rows=file.rows,
+            bytes=size,
+            min_us=file.min_us,
+            max_us=file.max_us,
+        )
+        self._done.append((day.draft(self.table, self._number), info))
+        self._file = None
+
+    def _name(self) -> str:
+        """A file whose rows are replaced later is found by its name; the others get a name that is new."""
+        stem = "day" if self.table.style == "replace" else f"day-{self._day.stem}"
+        return stem if self._number == 1 else f"{stem}-{self._number}"
+
+
+def _join(day: _Day, table: Table) -> list[tuple[str, FileInfo]]:
+    """Write a table's rows again as they are, in one order."""
+    made = _DayFiles(day, table)
+    files = SortedFiles(day.paths(table), table, day.stopped)
+    while (market := files.market) is not None:
+        for block in files.rows(market):
+            if table.style == "replace":
+                _refuse_doubles(block, table, day.date)
+            made.write(block)
+        made.end_market()
+    return made.close()
+
+
+def _refuse_doubles(block: pa.Table, table: Table, date: str) -> None:
+    """Rows of one key lie in one block, for they are of one market and instant."""
+    keys = block.group_by(list(table.key)).aggregate([([], "count_all")])
+    doubles = keys.filter(pc.field("count_all") > 1)
+    if doubles.num_rows:
+        raise CompactionError(
+            f"{table.name} of {date} holds two rows with one key, {doubles.slice(0, 1).to_pylist()[0]}: "
+            "one of its files is a leftover; move the lake away and let it be made again from the journal"
+        )
+
+
+def _roll_up(day: _Day, due: set[str], states: list[Path], missing: Missing) -> list[tuple[str, FileInfo]]:
+    """Write the minutes, and of trades and books those that are due with what follows from each other."""
+    made = {name: _DayFiles(day, TABLES[name]) for name in (*sorted(due), MINUTES.name)}
+    trades = SortedFiles(day.paths(TRADES), TRADES, day.stopped)
+    depth = SortedFiles(day.paths(DEPTH), DEPTH, day.stopped)
+    state = SortedFiles(states, STATE, day.stopped, STATE_COLUMNS)
+    while names := [name for files in (trades, depth, state) if (name := files.market) is not None]:
+        market = min(names)
+        of_market = MarketDay(market, day.start_us, missing(market))
+        for block in of_market.books(depth.rows(market)):  # first: the trades look back at the books
+            if DEPTH.name in due:
+                made[DEPTH.name].write(block)
+        for block in of_market.trades(trades.rows(market)):
+            if TRADES.name in due:
+                made[TRADES.name].write(block)
+        of_market.add_states(state.rows(market))
+        made[MINUTES.name].write(of_market.minutes())
+        for written in made.values():
+            written.end_market()
+    return [added for written in made.values() for added in written.close()]

@@ -1,0 +1,248 @@
+"""What follows from the rows: `coverage`, and the gaps that only it can tell or repair.
+
+`changes` remembers what has to be looked at again; here it is looked at, a few minutes at a time, each in a
+commit of its own. When it ran, and how often, changes nothing.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recorder.lake.block import Bools
+from recorder.lake.changes import GAP_REACH_US, Changes
+from recorder.lake.coverage import Evidence, cover
+from recorder.lake.draft import add_file, bucket
+from recorder.lake.files import DAY_US, HOUR_US, as_us, read_file
+from recorder.lake.gapfiles import MISSED, gap_table, gaps_touching, replace_gaps
+from recorder.lake.gapstate import MINUTE_PERIOD
+from recorder.lake.manifest import Commit, Manifest
+from recorder.lake.mend import mended, needed
+from recorder.lake.missed import missed_rows
+from recorder.lake.precisions import Precisions
+from recorder.lake.rows import MINUTE_US
+from recorder.lake.spans import Spans, clip, minus, spans_of, union
+from recorder.lake.stored import between, stored
+from recorder.lake.tables import COVERAGE, DEPTH, GAPS, KLINES, MARKETS, STATE, TRADES
+from recorder.lake.wanted import Wanted
+from recorder.lake.witness import BOOK_AGE_US
+
+WINDOW_US: Final = 10 * MINUTE_US
+"""Minutes judged at once where there are many rows: bounds what is held, at any load."""
+MANY_ROWS: Final = 500_000
+"""Rows of trades and books in the files of an hour from which on it is judged in parts."""
+REPAIRED_FOR_US: Final = 31 * DAY_US
+"""The service sees to gaps of so long; what is older is repaired by hand."""
+SETTLE_STATE: Final = "settle"
+"""The name under which `Changes` is kept in the manifest."""
+_TRADE_COLUMNS: Final = ("market", "trade_id", "ts_event", "ts_recv", "side", "price", "quantity", "source")
+_BOOK_COLUMNS: Final = ("market", "ts_event", "ts_recv", "bid_price", "ask_price", "source")
+
+
+def settle(manifest: Manifest, changes: Changes) -> Iterator[Commit]:
+    """The commits that bring the lake up to date; each has to be committed before the next is asked for."""
+    if changes.known.mend:
+        yield _mend(manifest, changes)
+    precisions = Precisions(_all_rows(manifest))
+    while due := changes.due():
+        yield _judge(manifest, changes, precisions, due)
+
+
+def _all_rows(manifest: Manifest) -> pa.Table:
+    tables = [read_file(manifest.lake / file.path, MARKETS) for file in manifest.files(MARKETS.name)]
+    return pa.concat_tables([MARKETS.schema.empty_table(), *tables])
+
+
+# --- minutes --------------------------------------------------------------------------------------------
+
+
+def _judge(manifest: Manifest, changes: Changes, precisions: Precisions, due: dict[str, Spans]) -> Commit:
+    """Judge the minutes of the first window that has some."""
+    known = changes.known
+    start_us = min(spans[0][0] for spans in due.values())
+    end_us = min(_window_end(manifest, start_us), known.horizon_us)
+    wanted = {market: own for market, spans in due.items() if (own := clip(spans, start_us, end_us))}
+    covered = cover(_evidence(manifest, changes, precisions, start_us, end_us), wanted)
+    changes.judged((start_us, end_us))
+    _doubt(changes, wanted, covered.doubts)
+    commit = Commit()
+    hour = start_us // HOUR_US
+    path, date, first_hour = bucket(manifest, COVERAGE, hour)
+    there = _read(manifest, path)
+    rows = pa.concat_tables([there.filter(pa.array(_others(there, wanted))), covered.rows])
+    if not _same(rows, there):
+        add_file(manifest, commit, COVERAGE, rows, path, date, first_hour)
+        _replace_missed(manifest, commit, rows, hour, known.offset_us)
+    commit.state[SETTLE_STATE] = changes.save()
+    return commit
+
+
+def _window_end(manifest: Manifest, start_us: int) -> int:
+    """How far is judged at once: the hour to its end, or a part of it."""
+    end_us = (start_us // HOUR_US + 1) * HOUR_US
+    files = [file for table in (TRADES, DEPTH) for file in manifest.overlapping(table.name, start_us, end_us)]
+    many = sum(file.rows for file in files) > MANY_ROWS
+    return min(start_us + WINDOW_US, end_us) if many else end_us
+
+
+def _evidence(
+    manifest: Manifest, changes: Changes, precisions: Precisions, start_us: int, end_us: int
+) -> Evidence:
+    known = changes.known
+    offset = known.offset_us
+    before = start_us - BOOK_AGE_US
+    minutely = between(KLINES, start_us, end_us) & (pc.field("period") == MINUTE_PERIOD)
+    recv = (start_us + offset, end_us + offset)
+    return Evidence(
+        start_us=start_us,
+        minutes=(end_us - start_us) // MINUTE_US,
+        trades=stored(manifest, TRADES, before, end_us, between(TRADES, before, end_us), _TRADE_COLUMNS),
+        books=stored(manifest, DEPTH, before, end_us, between(DEPTH, before, end_us), _BOOK_COLUMNS),
+        states=stored(manifest, STATE, *recv, between(STATE, *recv), ("market", "ts_recv")),
+        candles=stored(manifest, KLINES, start_us, end_us, minutely),
+        gaps=_known_gaps(manifest, recv[0] - GAP_REACH_US, recv[1] + GAP_REACH_US),
+        recorded=known.recorded,
+        answered={
+            topic.removesuffix(f" {MINUTE_PERIOD}"): spans
+            for topic, spans in known.answered.items()
+            if topic.endswith(f" {MINUTE_PERIOD}")
+        },
+        first_us=known.first_us,
+        precision=precisions.at(end_us + offset),
+        offset_us=offset,
+    )
+
+
+def _known_gaps(manifest: Manifest, from_us: int, to_us: int) -> pa.Table:
+    """The gaps that records tell; those made from the grades say nothing that the grades do not know."""
+    gaps = gaps_touching(manifest, from_us, to_us)
+    return gaps.filter(pc.not_equal(gaps["reason"], MISSED))
+
+
+def _doubt(changes: Changes, wanted: dict[str, Spans], doubts: dict[str, list[int]]) -> None:
+    known = changes.known
+    everywhere = wanted.get("", ())
+    for market in {*known.doubts, *doubts}:
+        old = minus(known.doubts.get(market, ()), union(everywhere, wanted.get(market, ())))
+        fresh = spans_of((us, us + MINUTE_US) for us in doubts.get(market, ()))
+        known.doubts[market] = union(old, fresh)
+    known.doubts = {market: spans for market, spans in known.doubts.items() if spans}
+
+
+def _others(there: pa.Table, wanted: dict[str, Spans]) -> Bools:
+    """Which rows of a file are not judged anew."""
+    minutes, names = as_us(there["minute"]), np.asarray(there["market"].to_pylist(), object)
+    judged = np.zeros(there.num_rows, np.bool_)
+    for market, spans in wanted.items():
+        own = np.ones(there.num_rows, np.bool_) if market == "" else names == market
+        for start, end in spans:
+            judged |= own & (minutes >= start) & (minutes < end)
+    return ~judged
+
+
+def _replace_missed(
+    manifest: Manifest, commit: Commit, coverage: pa.Table, hour: int, offset_us: int
+) -> None:
+    """Make the gaps that only the witnesses tell of one hour anew."""
+    minutes = as_us(coverage["minute"])
+    of_hour = coverage.filter(pa.array(minutes // HOUR_US == hour))
+    start, end = hour * HOUR_US + offset_us, (hour + 1) * HOUR_US + offset_us
+
+    def keep(gaps: pa.Table) -> Bools:
+        starts = as_us(gaps["ts_start"])
+        missed = np.asarray(pc.equal(gaps["reason"], MISSED).combine_chunks())
+        kept: Bools = ~(missed & (starts >= start) & (starts < end))
+        return kept
+
+    days = {start // DAY_US, (end - 1) // DAY_US}
+    replace_gaps(manifest, commit, gap_table(missed_rows(of_hour, offset_us)), days, keep)
+
+
+def _read(manifest: Manifest, path: str) -> pa.Table:
+    there = manifest.lake / path
+    return read_file(there, COVERAGE) if there.exists() else COVERAGE.schema.empty_table()
+
+
+def _same(rows: pa.Table, there: pa.Table) -> bool:
+    keys = [("market", "ascending"), ("minute", "ascending")]
+    return bool(rows.num_rows == there.num_rows and rows.sort_by(keys).equals(there.sort_by(keys)))
+
+
+# --- gaps in candles ------------------------------------------------------------------------------------
+
+
+def _mend(manifest: Manifest, changes: Changes) -> Commit:
+    """Work out anew how far gaps in candles are repaired, where they changed or answers came."""
+    known = changes.known
+    commit = Commit()
+    topics, known.mend = known.mend, {}
+    start_us = min(start for start, _ in topics.values())
+    gaps = gaps_touching(manifest, start_us, max(end for _, end in topics.values()))
+    rows = [row for row in _kline_gaps(gaps) if _touches(row, topics)]
+    given = _given(manifest, rows, known.offset_us)
+    fresh = []
+    for row in rows:
+        topic = f"{row['market']} {row['period']}"
+        answered, first = known.answered.get(topic, ()), known.first_us.get(row["market"], 0)
+        better = mended(row, answered, given.get(topic, frozenset()), first, known.offset_us)
+        if better != row:
+            fresh.append(better)
+    replace_gaps(manifest, commit, gap_table(fresh), (), lambda gaps: np.ones(gaps.num_rows, np.bool_))
+    commit.state[SETTLE_STATE] = changes.save()
+    return commit
+
+
+def wanted(manifest: Manifest, changes: Changes, until_us: dict[str, int]) -> Wanted:
+    """What the venue should be asked for; `until_us` is how far each recorder's journal was read."""
+    known = changes.known
+    now_us = known.until_us
+    repairs = {f"{market} {MINUTE_PERIOD}": spans for market, spans in known.doubts.items()}
+    for row in _kline_gaps(gaps_touching(manifest, now_us - REPAIRED_FOR_US, now_us)):
+        if row["repaired"] != "fully":
+            end_us = now_us if row["ts_end"] is None else row["ts_end"]
+            span = needed(row["ts_start"], end_us, row["period"], known.offset_us)
+            topic = f"{row['market']} {row['period']}"
+            repairs[topic] = union(repairs.get(topic, ()), spans_of([span]))
+    left = {topic: minus(spans, known.answered.get(topic, ())) for topic, spans in repairs.items()}
+    repairs = {topic: spans for topic, spans in left.items() if spans}
+    return Wanted(known.offset_us, until_us, repairs, known.answered)
+
+
+def _kline_gaps(gaps: pa.Table) -> list[dict[str, Any]]:
+    own = gaps.filter(pc.and_(pc.equal(gaps["stream"], "kline"), pc.not_equal(gaps["reason"], MISSED)))
+    for name in GAPS.schema.names:
+        if pa.types.is_timestamp(own.schema.field(name).type):
+            own = own.set_column(own.schema.get_field_index(name), name, own[name].cast(pa.int64()))
+    rows: list[dict[str, Any]] = own.to_pylist()
+    return rows
+
+
+def _touches(row: dict[str, Any], topics: dict[str, tuple[int, int]]) -> bool:
+    start, end = topics.get(f"{row['market']} {row['period']}", (1, 0))
+    return (
+        start <= end
+        and row["ts_start"] <= end + GAP_REACH_US
+        and (row["ts_end"] is None or row["ts_end"] >= start - GAP_REACH_US)
+    )
+
+
+def _given(manifest: Manifest, gaps: list[dict[str, Any]], offset_us: int) -> dict[str, frozenset[int]]:
+    """By "market period": the opens of the candles that the lake has around those gaps."""
+    spans = [
+        needed(row["ts_start"], row["ts_end"], row["period"], offset_us)
+        for row in gaps
+        if row["ts_end"] is not None
+    ]
+    if not spans:
+        return {}
+    start, end = min(span[0] for span in spans), max(span[1] for span in spans)
+    rows = stored(manifest, KLINES, start, end, between(KLINES, start, end), ("market", "period", "ts_open"))
+    found: dict[str, set[int]] = {}
+    names = zip(
+        rows["market"].to_pylist(), rows["period"].to_pylist(), as_us(rows["ts_open"]).tolist(), strict=True
+    )
+    for market, period, open_us in names:
+        found.setdefault(f"{market} {period}", set()).add(open_us)
+    return {topic: frozenset(opens) for topic, opens in found.items()}
