@@ -1,10 +1,12 @@
 """The commands, one call each. What a command needs is imported when it runs: `--help` stays quick."""
 
 import asyncio
+import json
 import signal
 import sqlite3
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -32,6 +34,15 @@ Config = Annotated[
         "--config", help="Settings file. Default: recorder.toml, if there is one", show_default=False
     ),
 ]
+
+
+def _moment(text: str) -> datetime:
+    """A time as ISO 8601 writes it; UTC where it names no zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time: write 2026-11-22 or 2026-11-22T10:30") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 class Failure(Exception):  # noqa: N818  # what ends a command with code 1: a message, not an exception to handle
@@ -220,6 +231,77 @@ def publish(
 
 
 @app.command()
+def backfill(  # one flag a property of what is wanted
+    start: Annotated[datetime, typer.Option(parser=_moment, metavar="TIME", help="UTC, like 2026-11-22")],
+    end: Annotated[
+        datetime | None, typer.Option(parser=_moment, metavar="TIME", help="Default: now", show_default=False)
+    ] = None,
+    market: Annotated[
+        list[str] | None, typer.Option(help="May be given again. Default: all that are recorded")
+    ] = None,
+    period: Annotated[
+        list[str] | None, typer.Option(help="May be given again. Default: the configured ones")
+    ] = None,
+    rest_url: Annotated[str | None, typer.Option(help="REST base, e.g. https://HOST")] = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Candles by REST, within the venue's limits, with a progress bar. Goes on where it stopped.
+
+    Runs beside a recorder, too: they share the venue's limits, and the recorder's repairs come first.
+
+    Example: `recorder backfill --market BTCUSDT --period 1min --start 2026-11-22 --end 2026-11-23`
+    """
+    settings = load_settings(config, {"data_dir": data_dir, "rest_url": rest_url})
+    from recorder.by_hand import BackfillError, run_backfill  # noqa: PLC0415
+
+    _make_data_dir(settings)
+    try:
+        run_backfill(settings, market or (), period or (), (start, end or datetime.now(UTC)))
+    except BackfillError as error:
+        raise Failure(str(error)) from error
+
+
+@app.command()
+def audit(  # noqa: PLR0913, PLR0917  # one flag a property of what is looked at
+    market: Annotated[list[str] | None, typer.Option(help="May be given again. Default: all")] = None,
+    start: Annotated[
+        datetime | None, typer.Option(parser=_moment, metavar="TIME", help="UTC, like 2026-11-22")
+    ] = None,
+    end: Annotated[datetime | None, typer.Option(parser=_moment, metavar="TIME")] = None,
+    min_grade: Annotated[
+        Literal["A", "B", "C", "D"], typer.Option(help="Exit code 1 where a minute is worse")
+    ] = "D",
+    worst: Annotated[int, typer.Option(min=0, max=1_000, help="How many of the worst minutes to show")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="For a machine")] = False,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """The grades by market and day, the worst minutes and why. A whole, B whole after repair, C one witness
+    only, D not proven.
+
+    Examples: `recorder audit --start 2026-11-22 --end 2026-11-23`,
+    `recorder audit --market BTCUSDT --min-grade B`
+    """
+    settings = load_settings(config, {"data_dir": data_dir})
+    from analytics.lake import LakeNotFoundError, open_lake  # noqa: PLC0415
+    from recorder.audit import NothingToAuditError, Span, show_audit  # noqa: PLC0415
+    from recorder.audit import audit as look  # noqa: PLC0415
+    from recorder.show import console  # noqa: PLC0415
+
+    try:
+        report = look(open_lake(settings.data_dir), Span(market or (), start, end), min_grade, worst)
+    except (LakeNotFoundError, NothingToAuditError) as error:
+        raise Failure(str(error)) from error
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), indent=2, default=str))
+    else:
+        show_audit(console(), report)
+    if report.below:
+        raise Failure(f"{report.below:,} market-minutes are worse than {min_grade}")
+
+
+@app.command()
 def status(
     data_dir: DataDir = None,
     config: Config = None,
@@ -238,8 +320,6 @@ def status(
 
     report = collect(settings.data_dir)
     if as_json:
-        import json  # noqa: PLC0415
-
         typer.echo(json.dumps(report, indent=2))
         return
     from recorder.show import show_status  # noqa: PLC0415

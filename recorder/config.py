@@ -7,10 +7,11 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -23,6 +24,11 @@ from recorder.exchange.endpoints import PERIOD_SECONDS
 from recorder.exchange.messages import STREAMS, Stream
 
 DEFAULT_CONFIG: Final = Path("recorder.toml")
+BACKFILL_ID: Final = "backfill"
+"""The recorder id under which answers asked for by hand are journalled."""
+RETIRABLE: Final = ("trades", "depth", "klines", "state", "rejects", "minutes", "journal")
+"""What `retention` may name: the tables that grow with what is received, and the journal."""
+RETENTION_LEAST: Final = timedelta(days=1)
 _UNITS: Final = {"s": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
@@ -52,6 +58,29 @@ def _duration(value: object) -> object:
         except OverflowError:
             raise ValueError("is longer than time itself: write something like 12h") from None
     return value
+
+
+def _retention(value: object) -> object:
+    """`depth=90d,state=180d`, or a table of a file, as a mapping; the times are checked by their own."""
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    for part in parts:
+        if "=" not in part:
+            raise ValueError(f"{part!r} names no time: write depth=90d,journal=30d")
+    names = [part.partition("=")[0].strip() for part in parts]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{twice[0]} is named twice: write each once, like depth=90d,journal=30d")
+    return dict(zip(names, (part.partition("=")[2] for part in parts), strict=True))
+
+
+def _retirable(value: Mapping[str, timedelta]) -> Mapping[str, timedelta]:
+    for name, age in value.items():
+        if name not in RETIRABLE:
+            raise ValueError(f"{name!r} cannot be removed by age: choose from {', '.join(RETIRABLE)}")
+        if age < RETENTION_LEAST:
+            raise ValueError(f"{name} would be kept for less than a day: write {name}=1d, or more")
+    return MappingProxyType(dict(value))
 
 
 def _url(*schemes: str) -> AfterValidator:
@@ -86,13 +115,19 @@ def _periods(value: tuple[str, ...]) -> tuple[str, ...]:
     return value
 
 
+def _not_reserved(value: str) -> str:
+    if value == BACKFILL_ID:
+        raise ValueError(f"is what `recorder backfill` is called: choose another name, like {value}-1")
+    return value
+
+
 class Settings(BaseSettings):
     """Every setting of the recorder. Unknown names in the file are refused; secrets never show in a repr."""
 
     model_config = SettingsConfigDict(env_prefix="RECORDER_", extra="forbid", frozen=True)
 
     data_dir: Path = Path("data")
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "main"
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$"), AfterValidator(_not_reserved)] = "main"
     """The recorder's own name: the journal directory, so that several may share a data directory."""
     rest_url: Annotated[str | None, _url("http", "https")] = None
     ws_url: Annotated[str | None, _url("ws", "wss")] = None
@@ -120,7 +155,15 @@ class Settings(BaseSettings):
     backfill_lookback: Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))] = timedelta(
         days=1
     )
-    """For the candle backfill. Nothing reads it yet."""
+    """How far back candles are asked for at the start; 0s asks for none."""
+    retention: Annotated[
+        Mapping[str, Annotated[timedelta, BeforeValidator(_duration)]],
+        NoDecode,
+        BeforeValidator(_retention),
+        AfterValidator(_retirable),
+        PlainSerializer(lambda value: {name: f"{age.total_seconds():.0f}s" for name, age in value.items()}),
+    ] = Field(default_factory=lambda: MappingProxyType({}))
+    """How long rows of a table, and the journal, are kept; what is not named is kept for ever."""
     publish_interval: Annotated[float, Field(ge=0.5, le=3_600)] = 60.0
     """Seconds: how often what the journal holds becomes Parquet."""
     subscriptions_per_connection: Annotated[int, Field(ge=1, le=10_000)] = 100
@@ -137,6 +180,11 @@ class Settings(BaseSettings):
     @property
     def journal_dir(self) -> Path:
         return self.data_dir / "journal" / self.id
+
+    @property
+    def limits_dir(self) -> Path:
+        """Where all processes of a data directory keep the venue's limits together."""
+        return self.data_dir / "limits"
 
     def public(self) -> dict[str, Any]:
         """The settings as they may be written down: no credentials."""

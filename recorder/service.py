@@ -20,7 +20,6 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from recorder import __version__
-from recorder.capture.backoff import Backoff
 from recorder.capture.fleet import Fleet
 from recorder.capture.rest import RestClient, RestError
 from recorder.capture.tap import tap_works
@@ -28,13 +27,16 @@ from recorder.config import ConfigError, Settings
 from recorder.exchange.answers import parse_market_list
 from recorder.exchange.endpoints import MARKET_LIST
 from recorder.exchange.messages import PUSH_HEAD, ProtocolError
+from recorder.exchange.session import Note
 from recorder.journal.segment import JournalError
 from recorder.journal.writer import JournalWriter
 from recorder.lake_process import LakeProcess
+from recorder.repairs import PRIORITIES, Repairs
 from recorder.vitals import Pulse, Status, keep_status, write_status
 
 LIST_EVERY_S: Final = 30
 """A listed market is subscribed within a minute."""
+LIST_RETRY_S: Final = 0.5
 MISSING_LISTS: Final = 2
 """A market is delisted when it is absent from this many answers in a row: one may be cut short."""
 MARKETS_NAME: Final = "markets.json"
@@ -76,6 +78,7 @@ class Service:
             on_trouble=self._trouble,
         )
         self._fleet: Fleet | None = None
+        self._repairs: Repairs | None = None
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -100,6 +103,7 @@ class Service:
             subscriptions_per_connection=settings.subscriptions_per_connection,
             tapped=self._tapped,
             pause_s=settings.read_pause_ms / 1000,
+            listener=self._listen,
         )
         scheduler = AsyncIOScheduler()
         tasks = [
@@ -114,8 +118,14 @@ class Service:
                 if settings.rest_url is None:
                     self._fleet.set_markets(settings.markets)
                 else:
-                    rest = await stack.enter_async_context(RestClient(settings.rest_url, self._journal))
+                    client = RestClient(settings.rest_url, self._journal, settings.limits_dir)
+                    rest = await stack.enter_async_context(client)
+                    self._repairs = Repairs(settings, rest, lambda: self._recorded)
+                    self._repairs.schedule(scheduler)
                     tasks.append(asyncio.create_task(self._first_markets(rest, scheduler), name="markets"))
+                    for name, task in self._repairs.tasks().items():
+                        tasks.append(asyncio.create_task(task, name=name))
+                    scheduler.start()
                 await self._until_stopped(tasks)
         finally:
             if scheduler.running:
@@ -160,9 +170,21 @@ class Service:
 
     async def _watch_journal(self) -> None:
         """A journal that is not written any more must not look like recording. Raises JournalError."""
-        while self._journal.failure is None:  # noqa: ASYNC110  # a thread sets it
+        overflows = 0
+        while self._journal.failure is None:
             await asyncio.sleep(1.0)
+            if (now := self._journal.overflows) != overflows and self._repairs is not None:
+                overflows = now
+                self._repairs.overflowed()
         raise JournalError(self._journal.failure)
+
+    def _listen(self, note: Note) -> None:
+        if self._repairs is not None:
+            self._repairs.listen(note)
+
+    @property
+    def _recorded(self) -> set[str]:
+        return self._fleet.markets if self._fleet is not None else set()
 
     def _clock_stepped(self, step_ns: int) -> None:
         self._journal.append_event("clock", {"step_ns": step_ns})
@@ -178,23 +200,19 @@ class Service:
 
         The stream may work while REST does not: until there is a list, the last one known is recorded.
         """
-        backoff = Backoff()
         listed = await self._refresh_markets(rest)
         if not listed:
             self._recall_markets()
         while not listed:
-            await asyncio.sleep(backoff.next_delay_s())
+            await asyncio.sleep(LIST_RETRY_S)  # the client makes longer pauses of its own
             listed = await self._refresh_markets(rest)
         scheduler.add_job(
             self._refresh_markets,
             "interval",
             args=[rest],
             seconds=LIST_EVERY_S,
-            misfire_grace_time=None,  # late is better than never
-            coalesce=True,
-            max_instances=1,
+            **PRIORITIES,
         )
-        scheduler.start()
 
     def _recall_markets(self) -> None:
         assert self._fleet is not None
@@ -292,6 +310,7 @@ class Service:
             trouble=journal.trouble,
             loop_lag_ms=round(self._pulse.loop_lag_ms, 2),
             lake_alive=self._lake.alive,
+            rest=self._repairs.status() if self._repairs is not None else {},
             last_error=errors[0]
             if errors
             else self._last_error or (None if self._lake.alive else self._lake.last_error),

@@ -33,7 +33,7 @@ def size(count: float) -> str:
     return f"{count:.1f} {_UNITS[-1]}"
 
 
-def ago(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """A duration for a person."""
     for limit, divisor, unit in ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h")):
         if seconds < limit:
@@ -183,10 +183,14 @@ def show_status(report: dict[str, Any]) -> None:
         column.justify = "right"
     for row in report["tables"]:
         newest = row["newest_us"]
-        age = ago((now_ns / 1000 - newest) / 1e6) + " ago" if newest is not None else "-"
+        age = duration((now_ns / 1000 - newest) / 1e6) + " ago" if newest is not None else "-"
         table.add_row(row["table"], f"{row['rows']:,}", str(row["files"]), size(row["bytes"]), age)
     out.print(table)
     _show_gaps(out, report["gaps"])
+    graded = report["grades"]["last_day"]
+    if total := sum(graded.values()):
+        told = ", ".join(f"{100 * count / total:.2f} % {grade}" for grade, count in graded.items())
+        out.print(f"Grades of the last 24 h: {told} of {total:,} market-minutes (recorder audit says why)")
     odd = {text: count for text, count in report["notices"].items() if not text.startswith("candle order")}
     if odd:
         told = ", ".join(
@@ -209,7 +213,7 @@ def _recorder_line(each: dict[str, Any], now_ns: int) -> str:
     if not said:
         return f"{head}, {journal}"
     if not each["running"]:
-        return f"{head} for {ago((now_ns - said['at_ns']) / 1e9)}, {journal}"
+        return f"{head} for {duration((now_ns - said['at_ns']) / 1e9)}, {journal}"
     last = said["last_recv_ns"]
     parts = [
         head,
@@ -221,9 +225,15 @@ def _recorder_line(each: dict[str, Any], now_ns: int) -> str:
     ]
     silent_s = (now_ns - said["at_ns"]) / 1e9
     if silent_s > STATUS_STALE_S:
-        parts.append(f"[red]it last said so {ago(silent_s)} ago[/red]")
+        parts.append(f"[red]it last said so {duration(silent_s)} ago[/red]")
     if said["dropped_frames"]:
         parts.append(f"[red]{said['dropped_frames']:,} frames dropped[/red]")
+    rest = said.get("rest", {})
+    slowed = [name for name, turns in rest.get("calls", {}).items() if turns["pause_s"]]
+    if slowed:
+        parts.append(f"[yellow]the venue slows down {', '.join(slowed)}[/yellow]")
+    if rest.get("candles_waiting"):
+        parts.append(f"{rest['candles_waiting']:,} candles to ask for")
     if not said["lake_alive"]:
         parts.append("[red]the lake's process is down[/red]")
     if said["trouble"] or said["last_error"]:
@@ -236,11 +246,12 @@ def _show_gaps(out: Console, gaps: dict[str, Any]) -> None:
     if not gaps["last_day"]:
         out.print("Gaps: none in the last 24 h")
         return
-    table = Table(
-        "reason", "stream", "gaps", "market-seconds", title="Gaps touching the last 24 h", header_style="bold"
-    )
+    table = Table("reason", "stream", title="Gaps touching the last 24 h", header_style="bold")
+    for name in ("gaps", "market-seconds", "repaired", "partly"):
+        table.add_column(name, justify="right")
     for row in gaps["last_day"]:
-        table.add_row(row["reason"], row["stream"], f"{row['n']:,}", f"{row['seconds']:,.1f}")
+        counts = [f"{row[name]:,}" if row[name] else "" for name in ("fully", "partly")]
+        table.add_row(row["reason"], row["stream"], f"{row['n']:,}", f"{row['seconds']:,.1f}", *counts)
     out.print(table)
     if still_open:
         reasons = ", ".join(f"{row['n']} {row['reason']}" for row in gaps["open"])

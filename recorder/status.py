@@ -22,6 +22,7 @@ def collect(data_dir: Path) -> dict[str, Any]:
         "disk": _disk(data_dir),
         "tables": [],
         "gaps": {"open": [], "last_day": []},
+        "grades": {"last_day": {}},
         "notices": {},
     }
     try:
@@ -38,11 +39,14 @@ def collect(data_dir: Path) -> dict[str, Any]:
         "last_day": _rows(
             lake,
             "SELECT reason, coalesce(stream, 'all') AS stream, count(*) AS n, "
-            "round(sum(epoch_us(coalesce(ts_end, now())) - epoch_us(ts_start)) / 1e6, 1) AS seconds "
+            "round(sum(epoch_us(coalesce(ts_end, now())) - epoch_us(ts_start)) / 1e6, 1) AS seconds, "
+            "count(*) FILTER (repaired = 'fully') AS fully, count(*) FILTER (repaired = 'partly') AS partly "
             "FROM gaps WHERE coalesce(ts_end, now()) > now() - INTERVAL 1 DAY "
             "GROUP BY ALL ORDER BY seconds DESC",
         ),
     }
+    graded = "SELECT grade, count(*) AS n FROM coverage WHERE minute > now() - INTERVAL 1 DAY GROUP BY ALL"
+    report["grades"]["last_day"] = {row["grade"]: row["n"] for row in _rows(lake, f"{graded} ORDER BY grade")}
     return report
 
 
@@ -65,6 +69,7 @@ def _disk(data_dir: Path) -> dict[str, int]:
 
 def _tables(lake: Lake) -> list[dict[str, Any]]:
     files = lake.files()
+    now_us = time.time_ns() // 1000  # an open gap reaches beyond
     tables = []
     for name in TABLES:
         own = [file for file in files if file.table == name and file.rows]
@@ -74,7 +79,7 @@ def _tables(lake: Lake) -> list[dict[str, Any]]:
                 "rows": sum(file.rows for file in own),
                 "files": len(own),
                 "bytes": sum(file.bytes for file in own),
-                "newest_us": max((file.max_us for file in own), default=None),
+                "newest_us": min(max(file.max_us for file in own), now_us) if own else None,
             }
         )
     return tables

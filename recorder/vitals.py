@@ -45,6 +45,8 @@ class Status:
     loop_lag_ms: float
     """The longest the event loop was late within the last second."""
     lake_alive: bool
+    rest: dict[str, Any]
+    """Calls by endpoint and how often they were slowed down, and what waits to be asked."""
     last_error: str | None
 
 

@@ -2,30 +2,15 @@
 
 import csv
 import json
-import os
 import socket
-import subprocess
-import sys
 
 import pytest
+from commands import recorder
 from journals import Recorder, book, state, trade
 
 from recorder.lake.follow import publish_once
 
-COMMANDS = ("run", "demo", "simulate", "publish", "status", "sql")
-
-
-def recorder(*arguments, stdin="", cwd=None, **environment):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("RECORDER_")}
-    return subprocess.run(
-        [sys.executable, "-m", "recorder", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        input=stdin,
-        cwd=cwd,
-        env={**clean, "COLUMNS": "160", **environment},
-        check=False,
-    )
+COMMANDS = ("run", "demo", "simulate", "publish", "backfill", "audit", "status", "sql")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from recorder.config import ConfigError, Settings, load_settings
+from recorder.config import RETIRABLE, ConfigError, Settings, load_settings
+from recorder.lake.retention import JOURNAL
+from recorder.lake.tables import TABLES
 
 KEY = "hunter2-very-secret"
 CLIENT = "client-4711"
@@ -91,6 +93,54 @@ class TestPrecedence:
         found = load_settings(toml('markets = ["A", "B"]\nbackfill_lookback = 60'), {})
         assert (found.markets, found.backfill_lookback) == (("A", "B"), timedelta(minutes=1))
         assert not found.all_markets
+
+
+class TestRetention:
+    """How long what is kept: a list in the environment, a table in a file."""
+
+    def test_nothing_is_removed_by_default(self):
+        assert dict(load_settings(None, {}).retention) == {}
+
+    def test_the_environment_gives_a_list(self, monkeypatch):
+        monkeypatch.setenv("RECORDER_RETENTION", "depth=90d, state = 26w,journal=1d")
+        expected = {"depth": timedelta(days=90), "state": timedelta(weeks=26), "journal": timedelta(days=1)}
+        assert load_settings(None, {}).retention == expected
+
+    def test_a_file_gives_a_table(self, toml):
+        path = toml("[retention]\ndepth = '90d'\njournal = '30d'")
+        expected = {"depth": timedelta(days=90), "journal": timedelta(days=30)}
+        assert load_settings(path, {}).retention == expected
+
+    def test_it_cannot_be_changed_and_can_be_written_down(self, toml):
+        found = load_settings(toml("retention = 'depth=2d'"), {})
+        with pytest.raises(TypeError):
+            found.retention["depth"] = timedelta(0)
+        assert found.public()["retention"] == {"depth": "172800s"}
+
+    def test_what_may_be_named_are_the_tables_of_received_rows_and_the_journal(self):
+        kept = {"gaps", "coverage", "removed", "markets"}
+        assert set(RETIRABLE) == {*TABLES, JOURNAL} - kept
+
+    @pytest.mark.parametrize(
+        ("text", "right"),
+        [
+            ("depth", "write depth=90d,journal=30d"),
+            ("depth=3h", "write depth=1d, or more"),
+            ("depth=90", "like 12h"),
+            ("gaps=90d", "choose from trades, depth,"),
+            ("books=90d", "choose from trades, depth,"),
+            ("depth=2d,depth=3d", "write each once"),
+        ],
+    )
+    def test_a_wrong_one_is_refused_with_what_would_be_right(self, monkeypatch, text, right):
+        monkeypatch.setenv("RECORDER_RETENTION", text)
+        found = refused()
+        assert found.startswith("RECORDER_RETENTION: ")
+        assert right in found
+
+    @pytest.mark.parametrize("text", ["[retention]\ndepth = 90", "[retention]\ngaps = '9d'", "retention = 5"])
+    def test_a_wrong_one_of_a_file_is_refused(self, toml, text):
+        assert refused(toml(text)).startswith("retention in ")
 
 
 class TestRefusals:

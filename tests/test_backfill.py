@@ -1,0 +1,169 @@
+"""Asking for candles comes to an end, covers what is wanted, and goes on where it stopped."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recorder.backfill import REFUSED_FOR_S, ROWS_AN_ANSWER, CandlePlan, Left, lookback
+from recorder.lake.asked import SECOND_US, SETTLE_US
+from recorder.lake.wanted import Wanted
+
+NOW_US = 1_800_000_000 * SECOND_US
+MINUTE_US = 60 * SECOND_US
+
+
+def spans(*minutes):
+    return tuple((NOW_US - start * MINUTE_US, NOW_US - end * MINUTE_US) for start, end in minutes)
+
+
+def opens(question):
+    """The opens that a question asks for."""
+    first = -(-question.from_s // 60) * 60
+    return list(range(first, question.to_s + 1, 60))
+
+
+def newest(rows, cap):
+    return sorted(rows)[-cap:]
+
+
+def oldest(rows, cap):
+    return sorted(rows)[:cap]
+
+
+def answer_all(plan, venue, *, limit=10_000, asked=None):
+    """Ask until there is nothing left; returns the questions."""
+    questions = []
+    while (question := plan.next(NOW_US)) is not None:
+        questions.append(question)
+        assert len(questions) <= limit, "it asks for ever"
+        plan.answered(question, NOW_US, venue(opens(question)))
+        if asked is not None:
+            asked.update(opens(question))
+    return questions
+
+
+@given(
+    st.sets(st.integers(1, 400), max_size=300), st.integers(1, 60), st.sampled_from([newest, oldest]),
+    st.sets(st.integers(1, 400), max_size=50), st.integers(1, 400),
+)  # fmt: skip
+def test_whatever_the_venue_withholds_every_candle_it_has_is_got_and_asking_ends(has, cap, keep, extra, back):
+    """It has only some candles, gives so many an answer from either end, and rows that were not asked for."""
+    held = {NOW_US // SECOND_US - minute * 60 for minute in has}
+    noise = [NOW_US // SECOND_US - minute * 60 for minute in extra]
+    got = set()
+
+    def venue(asked):
+        rows = keep(held & set(asked), cap)
+        got.update(rows)
+        return [*rows, *(row for row in noise if row not in asked)]
+
+    plan = CandlePlan()
+    plan.want({"AAA 1min": spans((back, 0))})
+    settled = NOW_US - SETTLE_US - MINUTE_US
+    wanted = {s for s in held if NOW_US - back * MINUTE_US <= s * SECOND_US <= settled}
+    answer_all(plan, venue, limit=len(wanted) + 2 * (len(held) // cap + 2) + 5)
+    assert wanted <= got
+    assert plan.left(NOW_US) == Left(0, 0)
+    assert plan.given == len(wanted)
+
+
+def test_a_venue_that_clamps_the_start_is_paged_backwards_without_waste():
+    plan = CandlePlan()
+    plan.want({"AAA 1min": spans((1_440, 0))})
+    questions = answer_all(plan, lambda asked: newest(asked, 1_000))
+    assert len(questions) == 2
+    assert questions[1].to_s < questions[0].to_s - 999 * 60
+
+
+def test_what_the_venue_does_not_give_is_counted():
+    plan = CandlePlan()
+    plan.want({"AAA 1min": spans((100, 0))})
+    answer_all(plan, lambda asked: [open_s for open_s in asked if open_s % 120])
+    assert (plan.given, plan.not_given) == (49, 50)
+
+
+def test_a_running_candle_is_not_asked_for():
+    plan = CandlePlan()
+    plan.want({"AAA 1min": ((NOW_US - 3 * MINUTE_US, NOW_US + MINUTE_US),)})
+    question = plan.next(NOW_US)
+    assert opens(question)[-1] * SECOND_US + MINUTE_US + SETTLE_US <= NOW_US
+
+
+def test_repairs_come_before_a_long_backfill_at_every_request():
+    plan = CandlePlan()
+    plan.want({f"M{n} 1min": spans((1_440, 0)) for n in range(50)})
+    first = plan.next(NOW_US)
+    assert not first.urgent
+    plan.heed(Wanted(repairs={"ZZZ 1min": spans((30, 20))}))
+    second = plan.next(NOW_US)
+    assert (second.market, second.urgent) == ("ZZZ", True)
+    plan.answered(second, NOW_US, opens(second))
+    assert not plan.next(NOW_US).urgent
+
+
+def test_markets_take_turns():
+    plan = CandlePlan()
+    plan.want({f"{name} 1min": spans((5_000, 0)) for name in ("AAA", "BBB", "CCC")})
+    asked = []
+    for _ in range(6):
+        question = plan.next(NOW_US)
+        asked.append(question.market)
+        plan.answered(question, NOW_US, newest(opens(question), 1_000))
+    assert asked == ["AAA", "BBB", "CCC"] * 2
+
+
+def test_what_the_lake_knows_to_be_answered_is_not_asked_again():
+    plan = CandlePlan()
+    plan.want({"AAA 1min": spans((100, 0))})
+    plan.heed(Wanted(answered={"AAA 1min": spans((100, 10))}))
+    question = plan.next(NOW_US)
+    assert opens(question)[0] * SECOND_US == NOW_US - 10 * MINUTE_US
+
+
+def test_a_question_that_failed_is_asked_again_after_the_others():
+    plan = CandlePlan()
+    plan.want({"AAA 1min": spans((10, 0)), "BBB 1min": spans((10, 0))})
+    assert [plan.next(NOW_US).market for _ in range(3)] == ["AAA", "BBB", "AAA"]
+
+
+def test_a_market_that_the_venue_refuses_is_left_alone_for_an_hour():
+    plan = CandlePlan()
+    plan.want({"AAA 1min": spans((10, 0))})
+    plan.refused(plan.next(NOW_US), NOW_US)
+    assert plan.next(NOW_US) is None
+    assert plan.next(NOW_US + int(REFUSED_FOR_S * SECOND_US) + 1) is not None
+
+
+def test_the_estimate_is_honest_before_and_after_the_venues_cap_is_known():
+    """300 markets by 10 periods take an hour at a request a second."""
+    plan = CandlePlan()
+    periods = ("1min", "5min", "15min", "30min", "1hour", "4hour", "6hour", "12hour", "1day", "1week")
+    day = timedelta(hours=12)
+    plan.want(lookback([f"M{n}" for n in range(300)], periods, day, NOW_US))
+    assert 2_900 <= plan.left(NOW_US).requests <= 3_000
+    assert plan.left(NOW_US).candles > 300 * 710
+    question = plan.next(NOW_US)
+    plan.answered(question, NOW_US, newest(opens(question), 100))
+    assert ROWS_AN_ANSWER > 100
+    assert plan.left(NOW_US).requests > 300 * 7
+
+
+def test_the_venues_clock_decides_what_is_closed():
+    plan = CandlePlan()
+    plan.heed(Wanted(offset_us=3_600 * SECOND_US))
+    plan.want({"AAA 1min": spans((120, 0))})
+    assert plan.next(NOW_US).to_s * SECOND_US <= NOW_US - 3_600 * SECOND_US
+
+
+@pytest.mark.parametrize(("period", "candles"), [("1min", 60), ("1hour", 2), ("1week", 2)])
+def test_the_lookback_holds_at_least_the_last_candle_that_closed(period, candles):
+    [((start, end),)] = lookback(["AAA"], [period], timedelta(hours=1), NOW_US).values()
+    width = {"1min": 60, "1hour": 3_600, "1week": 604_800}[period] * SECOND_US
+    assert NOW_US - start >= candles * width
+    assert end > NOW_US
+
+
+def test_no_lookback_wants_nothing():
+    assert lookback(["AAA"], ["1min"], timedelta(0), NOW_US) == {}
