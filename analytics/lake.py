@@ -6,7 +6,7 @@ from typing import Final
 
 import duckdb
 
-from analytics.views import question_views, quoted, table_view
+from analytics.views import MACROS, question_views, quoted, table_view
 from recorder.lake.manifest import FileInfo, read_files
 from recorder.lake.tables import TABLES
 
@@ -28,7 +28,7 @@ class Lake:
         self._connection = duckdb.connect()
         self._connection.execute("SET TimeZone = 'UTC'")
         self.sql("")  # a lake that cannot be read says so here
-        for view in question_views():
+        for view in (*MACROS, *question_views()):
             self._connection.execute(view)
 
     def sql(self, query: str) -> duckdb.DuckDBPyRelation | None:
