@@ -1,28 +1,32 @@
-"""Bytes on disk: journal against the raw frames, lake against `gzip -6` lines and against other Parquet.
+"""Bytes on disk: journal against the raw frames, compacted lake against `gzip -6` lines and other Parquet.
 
-Gzip gets the depth frames sorted by market, which suits it best; the whole feed it gets as it came, which is
-what a recorder of gzip lines writes. The other Parquet files hold the same rows in the same order: as pyarrow
-writes them when asked for nothing, and with separate lists of prices and quantities under zstd 3.
+Gzip gets the depth frames sorted by market, which suits it best; the whole feed it gets as it came, which
+is what a recorder of gzip lines writes. The other Parquet files hold the same books in the same order, but
+not how long each stood: as pyarrow writes them when asked for nothing, and with lists of prices and
+quantities of their own under zstd 3.
 """
 
+import itertools
 import tempfile
 import zlib
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
+from compact import compact_all
 from corpus import Frame
 from report import Row
 from stored import check_rows, merged, publish, write_journal
 
-from recorder.lake.manifest import FileInfo
-
 GZIP_LEVEL: Final = 6
 GZIP_WINDOW: Final = 31
 """zlib's word for a gzip stream."""
+OURS_ALONE: Final = ("ts_recv", "seq", "bid_price", "bid_quantity", "ask_price", "ask_quantity", "dt")
+"""Columns of books that the frames do not hold, or hold once."""
 FAST: Final = 10
 """A feed ten times as busy: its flushes are ten times as full."""
 
@@ -62,32 +66,66 @@ def _journal(what: str, frames: Sequence[Frame], data_dir: Path, bar: float, spe
 
 
 def _lake(frames: Sequence[Frame], scratch: Path) -> list[Row]:
-    target = scratch / "merged"
-    target.mkdir()
-    files = merged(scratch / "mixed", target)
+    (scratch / "merged").mkdir()
+    hourly = merged(scratch / "mixed", scratch / "merged")
     others = sum(path.stat().st_size for path in (scratch / "mixed" / "lake" / "klines").rglob("*.parquet"))
-    whole = (sum(file.bytes for file in files.values()) + others) / len(frames)
     lines = gzip_bytes(frame.payload for frame in frames) / len(frames)
-    rows = [_less("lake, whole, merged", whole, lines)]
-    rows += _depth_rows(files["depth"], gzip_bytes(_by_market(frames)), scratch)
-    rows += [_each(files[table], bar) for table, bar in (("trades", 12.5), ("state", 6.0)) if table in files]
-    return rows
+    rows = [
+        _less("lake, merged by the hour", sum(file.bytes for file in hourly.values()) + others, frames, lines)
+    ]
+    tables: dict[str, _Stored] = {}
+    for file in compact_all(scratch / "mixed"):
+        stored = tables.setdefault(file.table, _Stored([], 0, 0))
+        stored.paths.append(scratch / "mixed" / "lake" / file.path)
+        stored.rows += file.rows
+        stored.bytes += file.bytes
+    whole = sum(stored.bytes for stored in tables.values())
+    rows.append(_less("lake, whole, compacted", whole, frames, lines, bar=6.0))
+    rows += _depth_rows(tables["depth"], gzip_bytes(_by_market(frames)), scratch)
+    for name, bar in (("trades", 12.5), ("state", 6.0), ("klines", None), ("minutes", None)):
+        if name in tables:
+            rows.append(_each(f"lake, {name}", tables[name].rows, tables[name].bytes, bar))
+    trades = tables["trades"]
+    derived = trades.column_bytes("mid_before")
+    return [*rows, _each("lake, trades without mid_before", trades.rows, trades.bytes - derived, None)]
 
 
-def _less(what: str, ours: float, lines: float) -> Row:
+@dataclass(slots=True)
+class _Stored:
+    """A table's compacted files together."""
+
+    paths: list[Path]
+    rows: int
+    bytes: int
+
+    def column_bytes(self, part: str) -> int:
+        """Compressed bytes of the columns whose path has this part."""
+        size = 0
+        for path in self.paths:
+            metadata = pq.ParquetFile(path).metadata
+            for group, column in itertools.product(
+                range(metadata.num_row_groups), range(metadata.num_columns)
+            ):
+                chunk = metadata.row_group(group).column(column)
+                if part in chunk.path_in_schema:
+                    size += chunk.total_compressed_size
+        return size
+
+
+def _less(what: str, size: int, frames: Sequence[Frame], lines: float, bar: float | None = None) -> Row:
+    ours = size / len(frames)
     cells = f"{ours:.1f} B a frame", f"gzip lines {lines:.1f} B"
-    return Row(what, *cells, lines / ours, "x less", 6.0, at_least=True)
+    return Row(what, *cells, lines / ours, "x less", bar, at_least=True)
 
 
-def _each(file: FileInfo, bar: float) -> Row:
-    each = file.bytes / file.rows
-    return Row(f"lake, {file.table}", f"{each:.2f} B a row", "", each, "B", bar)
+def _each(what: str, rows: int, size: int, bar: float | None) -> Row:
+    each = size / rows
+    return Row(what, f"{each:.2f} B a row", "", each, "B", bar)
 
 
-def _depth_rows(depth: FileInfo, gzipped: int, scratch: Path) -> list[Row]:
-    """Books against the same books elsewhere; the levels alone are shown, as they are most of it."""
-    path = scratch / "merged" / "depth.parquet"
-    table = pq.read_table(path, partitioning=None)
+def _depth_rows(depth: _Stored, gzipped: int, scratch: Path) -> list[Row]:
+    """Books against the same books elsewhere. Of ours, what the lines have not is shown beside."""
+    table = pa.concat_tables([pq.ParquetFile(path).read() for path in depth.paths]).drop_columns(["dt"])
     others = (
         ("gzip lines", gzipped, 0.85),
         ("pyarrow's default", _default_bytes(table, scratch), 0.62),
@@ -98,17 +136,14 @@ def _depth_rows(depth: FileInfo, gzipped: int, scratch: Path) -> list[Row]:
         Row("lake, depth", ours, f"{name} {size / depth.rows:.1f} B", depth.bytes / size, bar=bar)
         for name, size, bar in others
     ]
-    levels = _levels_bytes(path)
-    cells = f"{levels / depth.rows:.1f} B a row", f"gzip lines {gzipped / depth.rows:.1f} B"
-    return [*rows, Row("lake, depth, the level lists alone", *cells, levels / gzipped)]
-
-
-def _levels_bytes(path: Path) -> int:
-    """Compressed bytes of the four columns of levels."""
-    metadata = pq.ParquetFile(path).metadata
-    chunks = [metadata.row_group(group).column(column) for group in range(metadata.num_row_groups)
-              for column in range(metadata.num_columns)]  # fmt: skip
-    return sum(chunk.total_compressed_size for chunk in chunks if ".list." in chunk.path_in_schema)
+    parts = (
+        ("lake, depth, what the lines hold", depth.bytes - sum(map(depth.column_bytes, OURS_ALONE))),
+        ("lake, depth, the level lists alone", depth.column_bytes(".list.")),
+    )
+    lines = f"gzip lines {gzipped / depth.rows:.1f} B"
+    for what, size in parts:
+        rows.append(Row(what, f"{size / depth.rows:.1f} B a row", lines, size / gzipped))
+    return rows
 
 
 def gzip_bytes(lines: Iterable[bytes]) -> int:
