@@ -2,13 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check bench bench-rivals bench-load format lock clean
+.PHONY: help demo test check bench bench-rivals bench-load chaos fuzz format lock clean
 
 help:
 	@echo "make demo    record a simulated exchange for half a minute and see the first answers"
 	@echo "make test    run the tests"
 	@echo "make check   lint and types"
 	@echo "make bench   the benchmarks, as one table with their bars"
+	@echo "make chaos   a quarter of an hour of kills and faults, then the lake against the exchange's own record"
+	@echo "make fuzz    a million broken frames through journal and decoders"
 
 demo: .venv/ready
 	$(BIN)/recorder demo
@@ -30,6 +32,12 @@ bench-rivals: .venv/ready-dev
 
 bench-load: .venv/ready-dev
 	$(BIN)/python benchmarks/load.py
+
+chaos: .venv/ready-dev
+	$(BIN)/python tests/chaos.py
+
+fuzz: .venv/ready-dev
+	$(BIN)/python benchmarks/fuzz.py
 
 format: .venv/ready-dev
 	$(BIN)/ruff check --fix .
