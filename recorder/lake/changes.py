@@ -49,7 +49,8 @@ class Remembered(msgspec.Struct):
     doubts: dict[str, Spans] = msgspec.field(default_factory=dict)
     """Minutes that an answer about their candle may better."""
     mend: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
-    """By "market period": a span, in our clock, in which gaps changed or answers came."""
+    """By "market period", or market for all its periods: a span, in our clock, in which gaps changed, answers
+    came, or the market was found to have traded."""
 
 
 class Changes:
@@ -105,12 +106,21 @@ class Changes:
         spans: dict[str, list[tuple[int, int]]] = {}
         for gap in changed:
             end_us = max(known.until_us, gap.ts_start) if gap.ts_end is None else gap.ts_end
-            start, end = (us - known.offset_us for us in (gap.ts_start - GAP_REACH_US, end_us + GAP_REACH_US))
-            spans.setdefault(gap.market, []).append((start, end))
+            spans.setdefault(gap.market, []).append(self._reached(gap.ts_start, end_us))
             if gap.stream == "kline":
                 self._mend(f"{gap.market} {gap.period}", gap.ts_start, end_us)
         for market, pieces in spans.items():
             self._mark(market, spans_of(pieces))
+
+    def mended(self, market: str, start_us: int, end_us: int | None) -> None:
+        """Less is missing of a gap in a market's minutely candles than was judged by."""
+        end_us = max(self.known.until_us, start_us) if end_us is None else end_us
+        self._mark(market, spans_of([self._reached(start_us, end_us)]))
+
+    def _reached(self, start_us: int, end_us: int) -> Span:
+        """What a gap may touch, by the venue's clock."""
+        offset = self.known.offset_us
+        return start_us - GAP_REACH_US - offset, end_us + GAP_REACH_US - offset
 
     def answers(self, answers: Iterable[Candles]) -> None:
         """The venue has answered about candles: given or not, they need not be asked for again."""
@@ -174,12 +184,24 @@ class Changes:
             first, before = int(minutes[0]), self.known.first_us.get(market)
             if before is None or first < before:
                 self.known.first_us[market] = first
+                self._mend(market, *self._recorded_before(market, before or first))
                 if before is not None:
                     self._mark(market, ((first, before),))
+
+    def _recorded_before(self, market: str, us: int) -> Span:
+        """From when a market was first meant to be recorded up to a time of the venue's, by our clock."""
+        end_us = us + self.known.offset_us
+        topics = (topics.get(f"kline {market}", ()) for topics in self.known.recorded.values())
+        return min([end_us, *(spans[0][0] for spans in topics if spans)]), end_us
 
     def _mend(self, topic: str, start_us: int, end_us: int) -> None:
         start, end = self.known.mend.get(topic, (start_us, end_us))
         self.known.mend[topic] = (min(start, start_us), max(end, end_us))
+
+
+def mend_topics(market: str, period: str | None) -> tuple[str, str]:
+    """The names in `Remembered.mend` that speak of a gap."""
+    return f"{market} {period}", market
 
 
 def _pushes(rows: pa.Table) -> pa.Table:

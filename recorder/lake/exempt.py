@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder.lake.block import Bools, Ints
-from recorder.lake.changes import Remembered
+from recorder.lake.changes import Remembered, mend_topics
 from recorder.lake.compare import Keep
 from recorder.lake.coverage import ALL
 from recorder.lake.files import HOUR_US, as_us
@@ -81,7 +81,7 @@ class Exempt:
         doubtful = missed if self._copies else missed & self._open(rows, happened, HOUR_US)
         topics = {*self.live.mend, *self.fresh.mend}
         names = zip(rows["market"].to_pylist(), rows["period"].to_pylist(), strict=True)
-        mending = np.array([f"{market} {period}" in topics for market, period in names], np.bool_)
+        mending = np.array([not topics.isdisjoint(mend_topics(*name)) for name in names], np.bool_)
         certain: Bools = ~(doubtful | (mending & _is(rows["stream"], "kline")))
         return certain
 

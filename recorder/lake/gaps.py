@@ -311,14 +311,16 @@ class GapMachine:
 
     def _pushed(self, keys: list[Key], found: dict[Key, int]) -> None:
         state = self._state
-        woken = {state.connection_of[key] for key in found}
-        earliest = min(found.values())
+        woken: dict[int, int] = {}
+        """When each connection was heard: the stream is back on it then, for all its markets."""
+        for key, heard_us in found.items():
+            number = state.connection_of[key]
+            woken[number] = min(heard_us, woken.get(number, heard_us))
         for key in keys:
-            gap = state.open[key]
-            if key in found:
-                self._close(key, found[key])
-            elif gap.reason == "silence" and state.connection_of[key] in woken:
-                self._close(key, earliest)  # the stream is back on this connection, for all its markets
+            silent = state.open[key].reason == "silence"
+            end_us = woken.get(state.connection_of[key]) if silent else found.get(key)
+            if end_us is not None:
+                self._close(key, end_us)
 
 
 def _us(record: Record) -> int:

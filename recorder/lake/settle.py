@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder.lake.block import Bools
-from recorder.lake.changes import GAP_REACH_US, Changes
+from recorder.lake.changes import GAP_REACH_US, Changes, mend_topics
 from recorder.lake.coverage import Evidence, cover
 from recorder.lake.draft import add_file, bucket
 from recorder.lake.files import DAY_US, HOUR_US, as_us, read_file
@@ -189,6 +189,8 @@ def _mend(manifest: Manifest, changes: Changes) -> Commit:
         better = mended(row, answered, given.get(topic, frozenset()), first, known.offset_us)
         if better != row:
             fresh.append(better)
+            if row["period"] == MINUTE_PERIOD:
+                changes.mended(row["market"], row["ts_start"], row["ts_end"])
     replace_gaps(manifest, commit, gap_table(fresh), (), lambda gaps: np.ones(gaps.num_rows, np.bool_))
     commit.state[SETTLE_STATE] = changes.save()
     return commit
@@ -220,11 +222,11 @@ def _kline_gaps(gaps: pa.Table) -> list[dict[str, Any]]:
 
 
 def _touches(row: dict[str, Any], topics: dict[str, tuple[int, int]]) -> bool:
-    start, end = topics.get(f"{row['market']} {row['period']}", (1, 0))
-    return (
-        start <= end
-        and row["ts_start"] <= end + GAP_REACH_US
+    spans = (topics[name] for name in mend_topics(row["market"], row["period"]) if name in topics)
+    return any(
+        row["ts_start"] <= end + GAP_REACH_US
         and (row["ts_end"] is None or row["ts_end"] >= start - GAP_REACH_US)
+        for start, end in spans
     )
 
 

@@ -10,7 +10,7 @@ from journals import Recorder, book, state, trade
 from analytics.lake import open_lake
 from recorder.lake import merge as merging
 from recorder.lake import publish as publishing
-from recorder.lake.files import MERGED_COMPRESSION_LEVEL
+from recorder.lake.files import MERGED_COMPRESSION_LEVEL, PART_COMPRESSION_LEVEL
 from recorder.lake.merge import FAN_IN, WHOLE_HOUR, MergeStoppedError, merge_files
 from recorder.lake.publish import Publisher
 
@@ -112,7 +112,7 @@ class TestContent:
             parts = sum(path.stat().st_size for path in lake.files("depth"))
             merge_all(publisher)
         assert sum(path.stat().st_size for path in lake.files("depth")) < parts
-        assert MERGED_COMPRESSION_LEVEL > publishing.PART_COMPRESSION_LEVEL
+        assert MERGED_COMPRESSION_LEVEL > PART_COMPRESSION_LEVEL
 
 
 def test_a_reader_of_the_lake_sees_every_row_once_while_files_are_swapped(data_dir, recorder):
