@@ -20,7 +20,7 @@ from corpus import Frame
 from report import InvalidError, Row, cpu_s
 from stored import publish, write_journal
 
-from recorder.lake.compact import compact_day, due_day
+from recorder.lake.compact import Day, compact_day, due_days
 from recorder.lake.files import DAY_US, HOUR_US, as_us, day_of, write_file
 from recorder.lake.manifest import Commit, FileInfo, Manifest, read_files
 from recorder.lake.merge import MERGED_COMPRESSION_LEVEL, WHOLE_HOUR, SortedFiles
@@ -62,13 +62,11 @@ def compact_all(data_dir: Path) -> list[FileInfo]:
     """Compact every day of a lake that nobody publishes to; returns the files that it has then."""
     with Manifest(data_dir) as manifest:
         for number in itertools.count(1):
-            if (date := due_day(manifest, _EVER)) is None:
+            if not (dates := due_days(manifest, _EVER)):
                 break
-            files = [file for name in TABLES for file in manifest.files(name, date)]
-            stem = f"bench{number}"
-            manifest.commit(
-                compact_day(manifest.lake, manifest.work, date, files, stem, lambda _: (), lambda: False)
-            )
+            files = [file for name in TABLES for file in manifest.files(name, dates[0])]
+            day = Day(manifest.lake, manifest.work, dates[0], f"bench{number}", files, lambda _: ())
+            manifest.commit(compact_day(day, lambda: False))
     return [file for file in read_files(data_dir) or [] if file.rows]
 
 

@@ -206,14 +206,10 @@ def publish(
     from recorder.logs import set_up_logging  # noqa: PLC0415
 
     set_up_logging()
-    journal = settings.data_dir / "journal"
-    if not journal.is_dir():
-        raise Failure(
-            f"there is no journal in {settings.data_dir}: --data-dir or RECORDER_DATA_DIR says where it is"
-        )
+    _require_journal(settings)
     try:
         write_views(settings.data_dir)
-        if any(writer_alive(directory) for directory in journal.glob("*/")):
+        if any(writer_alive(directory) for directory in (settings.data_dir / "journal").glob("*/")):
             typer.echo(
                 f"A recorder is running; it publishes by itself every {settings.publish_interval:g} s."
             )
@@ -228,6 +224,78 @@ def publish(
         ) from error
     told = ", ".join(f"{rows:,} {table}" for table, rows in gained.items() if rows)
     typer.echo(f"Published {told}." if told else "Nothing new: the lake has all that the journal holds.")
+
+
+@app.command()
+def compact(
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Makes each closed UTC day one sorted file a table, with its durations and its minutes rolled up.
+
+    A recorder that runs does so by itself, an hour after a day is over; this asks it to do so at once, or
+    does it where none runs. Twice changes nothing. Example: `recorder compact`
+    """
+    settings = load_settings(config, {"data_dir": data_dir})
+    from recorder import maintenance  # noqa: PLC0415
+    from recorder.lake.publish import LakeError  # noqa: PLC0415
+    from recorder.logs import set_up_logging  # noqa: PLC0415
+    from recorder.show import console  # noqa: PLC0415
+
+    set_up_logging()
+    _require_journal(settings)
+    try:
+        before, after = maintenance.compact(settings.data_dir, console(stderr=True))
+    except LakeError as error:
+        raise Failure(str(error)) from error
+    typer.echo(maintenance.compacted(before, after))
+
+
+@app.command()
+def rebuild(
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Change nothing: prove that the lake is what the journal makes")
+    ] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Where the journal begins later than the lake: from there on")
+    ] = False,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """Makes the lake again from the journal alone, in the place of the one that is there.
+
+    With `--verify` it is only compared, table by table, while a recorder may go on; exit code 1 where they
+    differ. Examples: `recorder rebuild --verify`, `recorder rebuild`
+    """
+    settings = load_settings(config, {"data_dir": data_dir})
+    from analytics.views import write_views  # noqa: PLC0415
+    from recorder import maintenance  # noqa: PLC0415
+    from recorder.lake.publish import LakeError  # noqa: PLC0415
+    from recorder.lake.rebuild import rebuild as make_again  # noqa: PLC0415
+    from recorder.lake.rebuild import verify as prove  # noqa: PLC0415
+    from recorder.logs import set_up_logging  # noqa: PLC0415
+    from recorder.show import console  # noqa: PLC0415
+
+    set_up_logging()
+    _require_journal(settings)
+    progress, out = console(stderr=True), console()
+
+    def tell(line: str) -> None:
+        progress.print(line, markup=False, highlight=False)
+
+    try:
+        if not verify:
+            rows = make_again(settings.data_dir, tell, partial=partial)
+            write_views(settings.data_dir)
+            typer.echo(f"Made again: {', '.join(f'{n:,} {table}' for table, n in rows.items() if n)}.")
+            return
+        proof = prove(settings.data_dir, tell)
+    except LakeError as error:
+        raise Failure(str(error)) from error
+    maintenance.show_proof(out, proof)
+    if not proof.equal:
+        raise Failure("the lake is not what its journal makes: `recorder rebuild` makes it again")
+    typer.echo("The lake is what its journal makes.")
 
 
 @app.command()
@@ -358,6 +426,13 @@ def sql(
         raise Failure(str(error)) from error
     except duckdb.Error as error:
         raise Failure(f"SQL: {error}") from error
+
+
+def _require_journal(settings: Settings) -> None:
+    if not (settings.data_dir / "journal").is_dir():
+        raise Failure(
+            f"there is no journal in {settings.data_dir}: --data-dir or RECORDER_DATA_DIR says where it is"
+        )
 
 
 def _make_data_dir(settings: Settings) -> None:

@@ -1,9 +1,12 @@
 """The lake's process as the service sees it: started, kept running, waited for."""
 
 import asyncio
+import json
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -20,9 +23,11 @@ log = structlog.get_logger()
 class LakeProcess:
     """`recorder.lake_worker` as a child. Its failures cost time, never data."""
 
-    def __init__(self, data_dir: Path, publish_interval_s: float) -> None:
+    def __init__(self, data_dir: Path, publish_interval_s: float, keep: Mapping[str, timedelta]) -> None:
+        """`keep` says for how long what is kept; what it does not name is kept for ever."""
         self._data_dir = data_dir
-        self._publish_interval_s = publish_interval_s
+        ages_s = {name: age.total_seconds() for name, age in keep.items()}
+        self._arguments = (str(publish_interval_s), json.dumps(ages_s))
         self._process: asyncio.subprocess.Process | None = None
         self.last_error: str | None = None
 
@@ -36,7 +41,7 @@ class LakeProcess:
         while True:
             began = time.monotonic()
             try:
-                self._process = await self._start(str(self._publish_interval_s))
+                self._process = await self._start(*self._arguments)
                 code = await self._process.wait()
                 self.last_error = f"the lake's process ended with {code}"
             except Exception as error:  # noqa: BLE001  # no process to be had: too many open files, no memory

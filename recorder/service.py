@@ -67,7 +67,7 @@ class Service:
         self._remembered: set[str] = set()
         self._tapped = False
         self._last_error: str | None = None
-        self._lake = LakeProcess(settings.data_dir, settings.publish_interval)
+        self._lake = LakeProcess(settings.data_dir, settings.publish_interval, settings.retention)
         self._pulse = Pulse(self._clock_stepped)
         self._journal = JournalWriter(
             settings.journal_dir,

@@ -5,7 +5,7 @@ import itertools
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recorder.lake.compact import compact_day
+from recorder.lake import compact
 from recorder.lake.files import in_order, write_file
 from recorder.lake.manifest import Commit, FileInfo
 from recorder.lake.tables import DEPTH, STATE, TABLES, TRADES
@@ -86,7 +86,8 @@ class Day:
     def plan(self, missing=lambda _: (), stopped=lambda: False, date=DATE):
         """What a compaction would change."""
         manifest, stem = self.manifest, f"{next(self.numbers):09d}"
-        return compact_day(manifest.lake, manifest.work, date, self.files(date), stem, missing, stopped)
+        day = compact.Day(manifest.lake, manifest.work, date, stem, self.files(date), missing)
+        return compact.compact_day(day, stopped)
 
     def compact(self, missing=lambda _: (), date=DATE):
         commit = self.plan(missing, date=date)

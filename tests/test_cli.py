@@ -10,7 +10,7 @@ from journals import Recorder, book, state, trade
 
 from recorder.lake.follow import publish_once
 
-COMMANDS = ("run", "demo", "simulate", "publish", "backfill", "audit", "status", "sql")
+COMMANDS = ("run", "demo", "simulate", "publish", "compact", "rebuild", "backfill", "audit", "status", "sql")
 
 
 @pytest.fixture(scope="module")

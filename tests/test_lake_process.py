@@ -13,7 +13,7 @@ from recorder.lake_process import LakeProcess
 
 async def test_a_process_that_cannot_be_started_is_told_and_tried_again(tmp_path, monkeypatch):
     monkeypatch.setattr(lake_process.sys, "executable", str(tmp_path / "nowhere"))
-    lake = LakeProcess(tmp_path, 1.0)
+    lake = LakeProcess(tmp_path, 1.0, {})
     keeper = asyncio.create_task(lake.keep())
     await until(lambda: lake.last_error is not None)
     assert "cannot be started" in lake.last_error
@@ -25,7 +25,7 @@ async def test_a_process_that_cannot_be_started_is_told_and_tried_again(tmp_path
 async def test_a_process_that_dies_is_started_again(tmp_path):
     recorder = Recorder(tmp_path)
     recorder.session(("trade", "AAA"))
-    lake = LakeProcess(tmp_path, 0.5)
+    lake = LakeProcess(tmp_path, 0.5, {})
     keeper = asyncio.create_task(lake.keep())
     await until(lambda: lake.alive)
     first = lake._process

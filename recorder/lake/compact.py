@@ -21,93 +21,60 @@ from recorder.lake.files import DAY_COMPRESSION_LEVEL, HOUR_US, ParquetFile
 from recorder.lake.manifest import Commit, FileInfo, Manifest
 from recorder.lake.marketday import STATE_COLUMNS, MarketDay
 from recorder.lake.merge import WHOLE_DAY, SortedFiles
-from recorder.lake.missing import GapBook, RecordedBy
-from recorder.lake.spans import Spans
+from recorder.lake.missing import GapBook, MissingBooks, RecordedBy
 from recorder.lake.tables import DEPTH, GAPS, MINUTES, STATE, TABLES, TRADES, Table
 
 FILE_ROWS: Final = 32_000_000
 """The first market after so many rows begins a new file: of books, after more than 1 GB."""
+Stopped: TypeAlias = Callable[[], bool]
 _JOINED: Final = {TRADES.name, DEPTH.name}
 """Made together: a trade's `mid_before` is a book's."""
 _ROLLED_UP: Final = {*_JOINED, STATE.name, MINUTES.name}
-
-Missing: TypeAlias = Callable[[str], Spans]
-"""market -> when its books were not received, in the recorder's clock."""
 
 
 class CompactionError(Exception):
     """A day that cannot be compacted; nothing has changed. The message says what is wrong with which rows."""
 
 
-def missing_books(gaps: pa.Table, recorded: RecordedBy) -> Missing:
+def missing_books(gaps: pa.Table, recorded: RecordedBy) -> MissingBooks:
     """When books were missed and not repaired: from the rows of `gaps` that touch the day, and from when each
     recorder meant to record which market."""
     book = GapBook(gaps, recorded)
     return lambda market: book.of(market).remains.get("depth", ())
 
 
-def due_day(manifest: Manifest, before: str) -> str | None:
-    """The oldest day earlier than `before` (ISO date) with rows that are not compacted, if there is one."""
-    days = [
+def due_days(manifest: Manifest, before: str) -> list[str]:
+    """The days earlier than `before` (ISO date) with rows that are not compacted, oldest first."""
+    days = {
         file.date
         for name in TABLES
         if name != GAPS.name
         for file in manifest.files(name)
         if _is_due(file) and file.date < before
-    ]
-    return min(days, default=None)
+    }
+    return sorted(days)
 
 
 def _is_due(file: FileInfo) -> bool:
     return file.rows > 0 and file.level != WHOLE_DAY
 
 
-def compact_day(
-    lake: Path,
-    work: Path,
-    date: str,
-    files: list[FileInfo],
-    stem: str,
-    missing: Missing,
-    stopped: Callable[[], bool],
-) -> Commit:
-    """Write what a day becomes below `work`; returns the change, which is the caller's to commit.
-
-    `files` are all of the day, of all tables; a table of which nothing is new is left alone.
-    `stem` is new with every call. Raises MergeStoppedError when `stopped` turns true, and CompactionError;
-    then nothing is left below `work`.
-    """
-    day = _Day(lake, work, date, stem, stopped, [file for file in files if file.rows])
-    due = {file.table for file in day.files if _is_due(file)} - {GAPS.name}
-    if due & _JOINED:
-        due |= {file.table for file in day.files if file.table in _JOINED}
-    if due & _ROLLED_UP:
-        due.add(MINUTES.name)
-    commit = Commit()
-    try:
-        for name in sorted(due - {*_JOINED, MINUTES.name}):
-            commit.added += _join(day, TABLES[name])
-        if MINUTES.name in due:
-            drafts = [work / draft for draft, info in commit.added if info.table == STATE.name]
-            commit.added += _roll_up(day, due & _JOINED, drafts or day.paths(STATE), missing)
-    except BaseException:
-        day.discard()
-        raise
-    kept = {info.path for _, info in commit.added}
-    commit.removed = [file.path for file in day.files if file.table in due and file.path not in kept]
-    return commit
-
-
 @dataclass(frozen=True, slots=True)
-class _Day:
-    """The day in hand, and what the lake has of it."""
+class Day:
+    """A UTC day (`date`) of a lake, and all that its compaction follows from.
+
+    `files` are all of the day, of all tables. `missing` says when books were not received. `again` names
+    tables to be made though nothing of them is new: what they were made by has changed. `stem` is new with
+    every call; drafts lie below `work`.
+    """
 
     lake: Path
     work: Path
     date: str
     stem: str
-    stopped: Callable[[], bool]
     files: list[FileInfo]
+    missing: MissingBooks
+    again: frozenset[str] = frozenset()
 
     @property
     def start_us(self) -> int:
@@ -115,7 +82,7 @@ class _Day:
 
     def paths(self, table: Table) -> list[Path]:
         """The files that the lake has of one table."""
-        return [self.lake / file.path for file in self.files if file.table == table.name]
+        return [self.lake / file.path for file in self.files if file.rows and file.table == table.name]
 
     def draft(self, table: Table, number: int) -> str:
         """The name below `work` of a table's file."""
@@ -127,10 +94,37 @@ class _Day:
             draft.unlink()
 
 
+def compact_day(day: Day, stopped: Stopped) -> Commit:
+    """Write what a day becomes below its work directory; returns the change, which is the caller's to commit.
+
+    A table of which nothing is new is left alone. Raises MergeStoppedError when `stopped` turns true, and
+    CompactionError; then no draft is left.
+    """
+    files = [file for file in day.files if file.rows]
+    due = {file.table for file in files if _is_due(file) or file.table in day.again} - {GAPS.name}
+    if due & _JOINED:
+        due |= {file.table for file in files if file.table in _JOINED}
+    if due & _ROLLED_UP:
+        due.add(MINUTES.name)
+    commit = Commit()
+    try:
+        for name in sorted(due - {*_JOINED, MINUTES.name}):
+            commit.added += _join(day, TABLES[name], stopped)
+        if MINUTES.name in due:
+            drafts = [day.work / draft for draft, info in commit.added if info.table == STATE.name]
+            commit.added += _roll_up(day, due & _JOINED, drafts or day.paths(STATE), stopped)
+    except BaseException:
+        day.discard()
+        raise
+    kept = {info.path for _, info in commit.added}
+    commit.removed = [file.path for file in files if file.table in due and file.path not in kept]
+    return commit
+
+
 class _DayFiles:
     """The files that one table's day becomes, written one after the other."""
 
-    def __init__(self, day: _Day, table: Table) -> None:
+    def __init__(self, day: Day, table: Table) -> None:
         self.table = table
         self._day = day
         self._file: ParquetFile | None = None
@@ -180,10 +174,10 @@ class _DayFiles:
         return stem if self._number == 1 else f"{stem}-{self._number}"
 
 
-def _join(day: _Day, table: Table) -> list[tuple[str, FileInfo]]:
+def _join(day: Day, table: Table, stopped: Stopped) -> list[tuple[str, FileInfo]]:
     """Write a table's rows again as they are, in one order."""
     made = _DayFiles(day, table)
-    files = SortedFiles(day.paths(table), table, day.stopped)
+    files = SortedFiles(day.paths(table), table, stopped)
     while (market := files.market) is not None:
         for block in files.rows(market):
             if table.style == "replace":
@@ -204,15 +198,15 @@ def _refuse_doubles(block: pa.Table, table: Table, date: str) -> None:
         )
 
 
-def _roll_up(day: _Day, due: set[str], states: list[Path], missing: Missing) -> list[tuple[str, FileInfo]]:
+def _roll_up(day: Day, due: set[str], states: list[Path], stopped: Stopped) -> list[tuple[str, FileInfo]]:
     """Write the minutes, and of trades and books those that are due with what follows from each other."""
     made = {name: _DayFiles(day, TABLES[name]) for name in (*sorted(due), MINUTES.name)}
-    trades = SortedFiles(day.paths(TRADES), TRADES, day.stopped)
-    depth = SortedFiles(day.paths(DEPTH), DEPTH, day.stopped)
-    state = SortedFiles(states, STATE, day.stopped, STATE_COLUMNS)
+    trades = SortedFiles(day.paths(TRADES), TRADES, stopped)
+    depth = SortedFiles(day.paths(DEPTH), DEPTH, stopped)
+    state = SortedFiles(states, STATE, stopped, STATE_COLUMNS)
     while names := [name for files in (trades, depth, state) if (name := files.market) is not None]:
         market = min(names)
-        of_market = MarketDay(market, day.start_us, missing(market))
+        of_market = MarketDay(market, day.start_us, day.missing(market))
         for block in of_market.books(depth.rows(market)):  # first: the trades look back at the books
             if DEPTH.name in due:
                 made[DEPTH.name].write(block)

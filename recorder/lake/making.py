@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Self
@@ -65,8 +65,13 @@ class Maker:
 
     def merge(self) -> None:
         """Make few files of many."""
-        while (merge := self.publisher.due_merge()) is not None:
-            self.publisher.merged(*merge(lambda: False))
+        self.publisher.work_off()
+
+    def compact(self, days: Iterable[str]) -> None:
+        """Compact UTC days, those of them that there are."""
+        for day in sorted(days):
+            self._tell(f"compacting {day}")
+            self.publisher.finish(self.publisher.compaction(day).run(lambda: False))
 
     def made(self) -> Made:
         """The lake as it is now."""

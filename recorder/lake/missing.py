@@ -4,7 +4,7 @@ future where a gap is still open.
 Several recorders may watch one market. What one of them received is not missing, whatever the others missed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Final, TypeAlias
@@ -19,6 +19,8 @@ from recorder.lake.spans import Span, Spans, both, minus, spans_of, union
 
 MARKET_STREAMS: Final = (*MINUTE_STREAMS, "state")
 EVER: Final[Spans] = ((-FOREVER_US, FOREVER_US),)
+MissingBooks: TypeAlias = Callable[[str], Spans]
+"""market -> when its books were not received, in the recorder's clock."""
 RecordedBy: TypeAlias = Mapping[str, Mapping[str, Spans]]
 """By recorder and "stream market": when it was meant to be recorded."""
 _Found: TypeAlias = dict[tuple[str, str, str], list[Span]]
@@ -36,8 +38,8 @@ class Missing:
 class GapBook:
     """The gaps of some span of time, by market. Candles of other periods than a minute are left out."""
 
-    def __init__(self, gaps: pa.Table, recorded: RecordedBy | None = None) -> None:
-        self._recorded = recorded or _always(gaps)
+    def __init__(self, gaps: pa.Table, recorded: RecordedBy) -> None:
+        self._recorded = recorded
         self._any: _Found = {}
         self._remains: _Found = {}
         starts, ends = as_us(gaps["ts_start"]), _ends(gaps["ts_end"])
@@ -85,13 +87,6 @@ class GapBook:
     @staticmethod
     def _gaps(found: _Found, topic: tuple[str, str, str]) -> Spans:
         return spans_of([*found.get(topic, ()), *found.get((*topic[:2], ""), ())])
-
-
-def _always(gaps: pa.Table) -> RecordedBy:
-    """Every recorder that has a gap, as if it had meant to record all that any has a gap of, all the time."""
-    markets = [market for market in gaps["market"].unique().to_pylist() if market is not None]
-    topics = {f"{stream} {market}": EVER for stream in MINUTE_STREAMS for market in markets}
-    return dict.fromkeys(gaps["recorder"].unique().to_pylist(), topics)
 
 
 def recorded_by_any(recorded: RecordedBy) -> dict[str, Spans]:

@@ -34,6 +34,7 @@ from recorder.lake.tables import (
     TRADES,
     Table,
 )
+from recorder.lake.upkeep import COMPACTED
 
 CLOCK_MARGIN_US: Final = 60_000_000
 """A row of a day may be received so long before the day begins: the venue's clock may be ahead of ours."""
@@ -154,6 +155,7 @@ class _Sides:
         self.exempt = exempt
         self.removed = removed_days(live)
         self._live, self._fresh = ((lake.lake, _by_day(lake)) for lake in (live, fresh))
+        self._made_by = [_made_by(lake) for lake in (live, fresh)]
 
     def days(self, table: Table) -> list[str]:
         return sorted(
@@ -178,12 +180,20 @@ class _Sides:
         return all((table.name, date) in files for _, files in (self._live, self._fresh))
 
     def alike(self, table: Table, date: str) -> bool:
-        """Whether a day is compacted on both sides, with nothing added since, or on neither."""
+        """Whether a day is compacted on both sides, by the same gaps and with nothing added since, or on
+        neither."""
         live, fresh = (
             {file.level == WHOLE_DAY for file in files.get((table.name, date), ())}
             for _, files in (self._live, self._fresh)
         )
-        return len(live | fresh) == 1
+        return len(live | fresh) == 1 and self._made_by[0].get(date) == self._made_by[1].get(date)
+
+
+def _made_by(lake: Snapshot) -> dict[str, bytes]:
+    """By day what the durations of its books were made by."""
+    return {
+        name.removeprefix(COMPACTED): made for name, made in lake.state.items() if name.startswith(COMPACTED)
+    }
 
 
 def _by_day(lake: Snapshot) -> dict[tuple[str, str], list[FileInfo]]:
@@ -197,7 +207,7 @@ def _compare(sides: _Sides, table: Table, since: str, comparer: Comparer) -> _Co
     days = [date for date in sides.days(table) if date >= since]
     there = [date for date in days if (table.name, date) not in sides.removed]
     if table is MINUTES:
-        there = [date for date in there if sides.both_have(table, date)]
+        there = [date for date in there if sides.both_have(table, date) and sides.alike(table, date)]
     total, skipped, differing = Digest(0, 0, 0, 0), 0, list[str]()
     for date in there:
         live, fresh = (comparer.digest(rows) for rows in sides.rows(table, date))

@@ -1,13 +1,13 @@
 """Journal -> lake: follows the journals of a data directory and commits what they hold, whole or not at all.
 
 In three steps, each a commit or several: the rows of the journals (`intake`), what follows from them
-(`settle`), and fewer, larger files (`merge`).
+(`settle`), and fewer, larger files (`upkeep`).
 """
 
 import contextlib
 import fcntl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
@@ -18,12 +18,12 @@ from recorder.lake.changes import Changes
 from recorder.lake.files import EMPTY_FILE, write_file
 from recorder.lake.intake import Intake
 from recorder.lake.manifest import MANIFEST, Commit, FileInfo, Manifest
-from recorder.lake.merge import due_merge, merge_files
 from recorder.lake.milestones import RECORDER_STATE, Milestones
 from recorder.lake.retention import Gone, Retention
 from recorder.lake.settle import SETTLE_STATE, settle, wanted
 from recorder.lake.source import Reach, Source
 from recorder.lake.tables import TABLES
+from recorder.lake.upkeep import CLOSED_S, Job, Upkeep
 from recorder.lake.wanted import WANTED_STATE
 
 BUFFER_BYTES: Final = 40 * 1024 * 1024
@@ -87,6 +87,7 @@ class Publisher:
             self._sources: dict[str, Source] = {}
             self._saved_sources = self._manifest.states(RECORDER_STATE)
             self._milestones = Milestones(self._manifest)
+            self._upkeep = Upkeep(self._manifest, self._changes)
             self._retention = Retention(self._manifest, self._journal)
             self._number = int(self._manifest.state("commits") or b"0")
             self._make_readable()
@@ -137,10 +138,9 @@ class Publisher:
 
     def publish(self) -> dict[str, int]:
         """Commit the rows in waiting; returns how many each table gained. Nothing new changes nothing."""
-        self._number += 1
-        commit, gained = self._intake.commit_of(self._sources, self._number)
+        commit, gained = self._intake.commit_of(self._sources, self._next_number())
         self._milestones.note(commit)
-        self._manifest.commit(commit)
+        self._commit(commit)
         for source in self._sources.values():
             source.taken()
         return gained
@@ -149,7 +149,7 @@ class Publisher:
         """Judge what the committed rows have touched; False where the limit left some for the next time."""
         self._retention.spare(self._changes.known)
         for count, commit in enumerate(settle(self._manifest, self._changes), 1):
-            self._manifest.commit(commit)
+            self._commit(commit)
             if count == limit:
                 return False
         self._say_what_is_wanted()
@@ -161,28 +161,34 @@ class Publisher:
         if said != self._manifest.state(WANTED_STATE):
             self._manifest.commit(Commit(state={WANTED_STATE: said}))
 
-    # --- merging ----------------------------------------------------------------------------------
+    # --- upkeep -----------------------------------------------------------------------------------
 
-    def due_merge(self) -> Callable[[Callable[[], bool]], tuple[FileInfo, list[FileInfo]]] | None:
-        """The next merge as a call that may run in a thread, or None. Its result goes to `merged`."""
-        hour = int(time.time()) // 3600
-        files = due_merge(self._manifest, hour)
-        if not files:
-            return None
+    def due_job(self, closed_for_s: float | None = CLOSED_S) -> Job | None:
+        """The next merge or compaction, see `Upkeep.due`. What it makes goes to `finish`."""
+        return self._upkeep.due(self._next_number(), int(time.time()) // 3600, closed_for_s)
+
+    def compaction(self, date: str) -> Job:
+        """The compaction of a UTC day, whether it is due or not."""
+        return self._upkeep.compaction(self._next_number(), date)
+
+    def finish(self, made: Commit) -> None:
+        """Commit what a job made, unless what it was made of has changed."""
+        if made.added and self._upkeep.valid(made):
+            made.state["commits"] = str(self._number).encode()
+            self._commit(made)
+
+    def work_off(self, closed_for_s: float | None = None) -> None:
+        """Do every job that is due, see `due_job`; by default merges alone."""
+        while (job := self.due_job(closed_for_s)) is not None:
+            self.finish(job.run(lambda: False))
+
+    def _next_number(self) -> int:
         self._number += 1
-        target = self._manifest.work / f"m{self._number:09d}.parquet"
-        lake = self._manifest.lake
-        return lambda stopped: (merge_files(lake, files, target, hour, stopped), files)
+        return self._number
 
-    def merged(self, info: FileInfo, files: list[FileInfo]) -> None:
-        """Swap a finished merge in for the files it was made of, if all of them are still there."""
-        work = info.path.rsplit("-", 1)[1]
-        there = {file.path for file in self._manifest.files(info.table, info.date)}
-        if not there.issuperset(file.path for file in files):
-            (self._manifest.work / work).unlink()  # what was removed meanwhile must not come back
-            return
-        state = {"commits": str(self._number).encode()}
-        self._manifest.commit(Commit([(work, info)], [file.path for file in files], state))
+    def _commit(self, commit: Commit) -> None:
+        self._upkeep.note(commit)
+        self._manifest.commit(commit)
 
     # --- retention --------------------------------------------------------------------------------
 

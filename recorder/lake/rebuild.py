@@ -7,9 +7,9 @@ its files are moved in by one commit of the manifest.
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from recorder.lake.changes import Changes
 from recorder.lake.follow import publish_once
@@ -18,7 +18,7 @@ from recorder.lake.manifest import FileInfo, Manifest
 from recorder.lake.merge import WHOLE_DAY
 from recorder.lake.milestones import MILESTONES_STATE, RECORDER_STATE, Beginning, beginning_of
 from recorder.lake.proof import Proof, Tell, first_day, known, prove
-from recorder.lake.publish import LakeError, Publisher, publishing, refuse_orphans
+from recorder.lake.publish import LakeError, publishing, refuse_orphans
 from recorder.lake.settle import SETTLE_STATE
 from recorder.lake.snapshot import Snapshot, lake_at_rest, scratch, take_snapshot
 from recorder.lake.tables import TRADES
@@ -28,16 +28,14 @@ SPACE_FACTOR: Final = 2
 """What is made is compressed less than what was merged and compacted."""
 SPACE_LEFT_BYTES: Final = 256 * 1024**2
 """A recorder that runs must not meet a full disk for this."""
-Compact: TypeAlias = Callable[[Publisher, Sequence[str]], None]
-"""(the publisher of a lake that is made for comparison, UTC days): compacts those days of it."""
 
 
-def verify(data_dir: Path, tell: Tell, compact: Compact | None = None) -> Proof:
+def verify(data_dir: Path, tell: Tell) -> Proof:
     """Compare the lake with what its journal makes, both as they are now; a recorder may go on meanwhile.
 
-    Where no publisher runs, what is left is published first. `compact` is asked to compact, in the lake that
-    is made, the days that this one has compacted. `tell` gets lines of progress. Raises LakeError where there
-    is no journal or no room, and (busy) where another process proves the lake or makes it again.
+    Where no publisher runs, what is left is published first. Days that the lake has compacted are compacted
+    in the other one, too. `tell` gets lines of progress. Raises LakeError where there is no journal or no
+    room, and (busy) where another process proves the lake or makes it again.
     """
     _refuse_without_journal(data_dir)
     with scratch(data_dir) as at:
@@ -45,11 +43,9 @@ def verify(data_dir: Path, tell: Tell, compact: Compact | None = None) -> Proof:
         live = take_snapshot(data_dir, at / "live")
         _refuse_without_space(data_dir, live.files)
         beginning = beginning_of(live.journal, live.recorders, live.state.get(MILESTONES_STATE))
-        days = sorted({file.date for file in live.files if file.level == WHOLE_DAY})
         with Maker(at / "fresh", live.journal, _seed(beginning), live.reaches, tell) as maker:
             maker.make(judge=beginning.knows_gaps)
-            if compact is not None:
-                compact(maker.publisher, days)
+            maker.compact(_compacted(live))
             made = maker.made()
         return prove(live, made, beginning, at / "spill", tell)
 
@@ -78,6 +74,7 @@ def rebuild(data_dir: Path, tell: Tell, *, partial: bool = False) -> dict[str, i
             with Maker(at / "fresh", journal, seed, None if whole else old.reaches, tell) as maker:
                 maker.make(judge=beginning.knows_gaps)
                 maker.merge()
+                maker.compact(_compacted(old))
                 made = maker.made()
             take_over(manifest, old, made.lake, beginning)
     return _count(made.lake.files)
@@ -123,6 +120,10 @@ def _seed(beginning: Beginning) -> dict[str, bytes]:
     changes.known.dirty, changes.known.mend = {}, {}  # of days before the first that counts
     recorders = {f"{RECORDER_STATE}{name}": saved for name, saved in beginning.base.recorders.items()}
     return {**recorders, SETTLE_STATE: changes.save(), "commits": b"0"}
+
+
+def _compacted(lake: Snapshot) -> set[str]:
+    return {file.date for file in lake.files if file.level == WHOLE_DAY}
 
 
 def _count(files: Iterable[FileInfo]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from recorder.lake.changes import GAP_REACH_US, Changes, mend_topics
 from recorder.lake.coverage import Evidence, cover
 from recorder.lake.draft import add_file, bucket
 from recorder.lake.files import DAY_US, HOUR_US, as_us, read_file
-from recorder.lake.gapfiles import MISSED, gap_table, gaps_touching, replace_gaps
+from recorder.lake.gapfiles import MISSED, gap_table, gaps_touching, replace_gaps, told_gaps
 from recorder.lake.gapstate import MINUTE_PERIOD
 from recorder.lake.manifest import Commit, Manifest
 from recorder.lake.mend import mended, needed
@@ -102,7 +102,7 @@ def _evidence(
         books=stored(manifest, DEPTH, before, end_us, between(DEPTH, before, end_us), _BOOK_COLUMNS),
         states=stored(manifest, STATE, *recv, between(STATE, *recv), ("market", "ts_recv")),
         candles=stored(manifest, KLINES, start_us, end_us, minutely),
-        gaps=_known_gaps(manifest, recv[0] - GAP_REACH_US, recv[1] + GAP_REACH_US),
+        gaps=told_gaps(manifest, recv[0] - GAP_REACH_US, recv[1] + GAP_REACH_US),
         recorded=known.recorded,
         answered={
             topic.removesuffix(f" {MINUTE_PERIOD}"): spans
@@ -113,12 +113,6 @@ def _evidence(
         precision=precisions.at(end_us + offset),
         offset_us=offset,
     )
-
-
-def _known_gaps(manifest: Manifest, from_us: int, to_us: int) -> pa.Table:
-    """The gaps that records tell; those made from the grades say nothing that the grades do not know."""
-    gaps = gaps_touching(manifest, from_us, to_us)
-    return gaps.filter(pc.not_equal(gaps["reason"], MISSED))
 
 
 def _doubt(changes: Changes, wanted: dict[str, Spans], doubts: dict[str, list[int]]) -> None:

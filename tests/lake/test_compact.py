@@ -16,7 +16,7 @@ from lakedays import DATE, DAY_US, HOUR_US, MINUTE_US, SECOND_US, Day, book, row
 
 from analytics.lake import open_lake
 from recorder.lake import compact, files, manifest, merge
-from recorder.lake.compact import CompactionError, due_day, missing_books
+from recorder.lake.compact import CompactionError, due_days, missing_books
 from recorder.lake.files import EMPTY_FILE, write_file
 from recorder.lake.gapfiles import gap_table
 from recorder.lake.manifest import Commit, FileInfo, Manifest
@@ -77,19 +77,19 @@ def derived_away(rows):
 
 
 class TestDue:
-    def test_the_oldest_day_before_the_limit_with_rows_that_are_not_compacted(self, day):
+    def test_the_days_before_the_limit_with_rows_that_are_not_compacted(self, day):
         day.add("trades", trade(0, 1), date=NEXT).add("trades", trade(0, 1))
-        assert due_day(day.manifest, DATE) is None
-        assert due_day(day.manifest, NEXT) == DATE
+        assert due_days(day.manifest, DATE) == []
+        assert due_days(day.manifest, NEXT) == [DATE]
         day.compact()
-        assert due_day(day.manifest, NEXT) is None
-        assert due_day(day.manifest, "2026-11-24") == NEXT
+        assert due_days(day.manifest, NEXT) == []
+        assert due_days(day.manifest, "2026-11-24") == [NEXT]
 
     def test_a_day_is_due_again_when_late_rows_have_come(self, day):
         day.add("trades", trade(0, 1)).compact()
-        assert due_day(day.manifest, NEXT) is None
+        assert due_days(day.manifest, NEXT) == []
         day.add("trades", trade(0, 2))
-        assert due_day(day.manifest, NEXT) == DATE
+        assert due_days(day.manifest, NEXT) == [DATE]
 
     def test_files_without_rows_and_gaps_make_no_day_due(self, day):
         path = f"trades/{EMPTY_FILE}"
@@ -97,7 +97,7 @@ class TestDue:
         info = FileInfo(path, "trades", "1970-01-01", 0, 0, 0, 0, 0, -1)
         day.manifest.commit(Commit([("empty", info)]))
         day.add("gaps", gap_table([gap(0, 1)]), file="gaps")
-        assert due_day(day.manifest, NEXT) is None
+        assert due_days(day.manifest, NEXT) == []
 
     def test_the_days_file_is_no_part_of_an_hours_merge(self, day):
         day.add("trades", trade(0, 1)).compact()
@@ -151,7 +151,7 @@ class TestFiles:
         day.compact()
         assert [file.path for file in day.files()] == [f"klines/date={DATE}/day.parquet"]
         day.add("klines", candle(0, close=2.0), candle(HOUR_US), file="day")
-        assert due_day(day.manifest, NEXT) == DATE
+        assert due_days(day.manifest, NEXT) == [DATE]
         day.compact()
         assert [row["close"] for row in day.read("klines").to_pylist()] == [2.0, 1.0]
         assert [(file.path, file.level) for file in day.files()] == [
@@ -402,9 +402,9 @@ def test_a_reader_of_the_lake_sees_every_row_once_while_days_are_compacted(tmp_p
         thread.start()
         while not counts and thread.is_alive():
             time.sleep(0.001)
-        while (date := due_day(opened, NEXT)) is not None and thread.is_alive():
+        while (dates := due_days(opened, NEXT)) and thread.is_alive():
             seen = len(counts)
-            day.compact(date=date)
+            day.compact(date=dates[0])
             while len(counts) == seen and thread.is_alive():
                 time.sleep(0.001)
         done.set()

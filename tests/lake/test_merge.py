@@ -33,8 +33,8 @@ def fill(data_dir, publisher, recorder, parts, *, first=0):
 
 def merge_all(publisher):
     merges = 0
-    while (merge := publisher.due_merge()) is not None:
-        publisher.merged(*merge(lambda: False))
+    while (job := publisher.due_job(None)) is not None:
+        publisher.finish(job.run(lambda: False))
         merges += 1
     return merges
 
@@ -99,9 +99,9 @@ class TestContent:
         with Publisher(data_dir) as publisher:
             fill(data_dir, publisher, recorder, FAN_IN)
             before = everything(lake)
-            merge = publisher.due_merge()
+            job = publisher.due_job(None)
             with pytest.raises(MergeStoppedError):
-                merge(lambda: True)
+                job.run(lambda: True)
             assert everything(lake) == before
             assert merge_all(publisher) == 3
             assert everything(lake) == before

@@ -10,6 +10,7 @@ from tapes import DAY_NS, SECOND_NS, Tape, at
 from recorder.journal.reader import segments
 from recorder.lake import retention
 from recorder.lake.follow import publish_once
+from recorder.lake.manifest import Commit
 from recorder.lake.publish import Publisher
 from recorder.lake.rebuild import rebuild, verify
 from recorder.lake.tables import TABLES
@@ -118,7 +119,7 @@ class TestLake:
             work = publisher._manifest.work / "m000000099.parquet"
             shutil.copy(nights / "lake" / files[0].path, work)
             publisher.retire({"trades": TWO_DAYS}, NOW_US)
-            publisher.merged(info, files)
+            publisher.finish(Commit([(work.name, info)], [file.path for file in files]))
             assert not work.exists()
         assert dates(lake, "trades") == list(NIGHTS[1:])
 
