@@ -45,6 +45,7 @@ class Upkeep:
         self._changes = changes
         self._touched_s: dict[str, float] = {}
         self._changed: set[tuple[str, str]] = set()
+        """(table, date) of what was committed since the job in hand was made."""
 
     def note(self, commit: Commit) -> None:
         """Whatever is committed is told here: what a job in hand was made of may not be there any more."""
@@ -58,10 +59,7 @@ class Upkeep:
 
         `closed_for_s` is how long a day must be over, and quiet, to be compacted; None: none is.
         """
-        job = self._merge(number, hour) or self._compaction(number, closed_for_s)
-        if job is not None:
-            self._changed.clear()
-        return job
+        return self._merge(number, hour) or self._compaction(number, closed_for_s)
 
     def valid(self, commit: Commit) -> bool:
         """Whether what a job made may be committed; if not, its drafts are removed."""
@@ -80,6 +78,7 @@ class Upkeep:
         files = due_merge(self._manifest, hour)
         if not files:
             return None
+        self._changed.clear()
         lake, target = self._manifest.lake, self._manifest.work / f"m{number:09d}.parquet"
 
         def run(stopped: Stopped) -> Commit:
@@ -100,6 +99,7 @@ class Upkeep:
 
     def compaction(self, number: int, date: str) -> Job:
         """The job that compacts one day."""
+        self._changed.clear()
         manifest, stem = self._manifest, f"{number:09d}"
         files = [file for name in TABLES for file in manifest.files(name, date)]
         missing = books_missing(manifest, self._changes.known, date)

@@ -13,7 +13,7 @@ from recorder.journal.reader import segments
 from recorder.lake import manifest as manifests
 from recorder.lake import rebuild as rebuilding
 from recorder.lake.files import MERGED_COMPRESSION_LEVEL, in_order, read_file, write_file
-from recorder.lake.follow import follow, publish_once
+from recorder.lake.follow import catch_up, follow, publish_once
 from recorder.lake.gaps import IN_FLIGHT_US
 from recorder.lake.manifest import Commit, Manifest, read_files
 from recorder.lake.publish import LakeError, Publisher
@@ -122,6 +122,23 @@ def everything(data_dir):
 
 
 class TestProof:
+    @pytest.mark.parametrize("seed", [1, 2])
+    def test_a_lake_whose_days_were_compacted_now_and_then_is_too_with_all_that_was_derived(
+        self, data_dir, seed
+    ):
+        live = Live(data_dir, seed)
+        for _ in range(4):
+            live.go_on(30).publisher.work_off(0.0)
+        live.leave()
+        with Publisher(data_dir) as publisher:
+            catch_up(publisher)
+            publisher.work_off(0.0)
+        proof = proof_of(data_dir)
+        assert differences(proof) == {}
+        assert rows_compared(proof)["minutes"] > 0
+        assert proof.left_out == ()
+        live.end()
+
     @pytest.mark.parametrize("seed", [1, 2])
     def test_a_lake_published_in_many_small_steps_is_what_its_journal_makes_at_once(self, data_dir, seed):
         live = Live(data_dir, seed).go_on(50).leave()

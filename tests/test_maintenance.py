@@ -1,0 +1,65 @@
+"""`recorder compact` and `recorder rebuild`, as a user types them."""
+
+import pytest
+from commands import recorder
+from journals import Lake
+from tapes import Story, at
+
+from recorder.lake.files import EMPTY_FILE
+from recorder.lake.follow import publish_once
+
+
+@pytest.fixture
+def past(tmp_path):
+    """A data directory whose recorder ended days ago."""
+    story = Story(tmp_path, 4, at("2026-11-20T23:50"))
+    for _ in range(60):
+        story.step()
+    story.tape.end()
+    return tmp_path
+
+
+def empty(data_dir, table):
+    """Somebody has taken the rows out of a table's files."""
+    for path in (data_dir / "lake" / table).glob("date=2026*/*.parquet"):
+        path.write_bytes((data_dir / "lake" / table / EMPTY_FILE).read_bytes())
+
+
+def test_compact_says_what_became_of_the_closed_days_and_then_that_nothing_is_left(past):
+    first = recorder("compact", "--data-dir", past)
+    assert (first.returncode, first.stdout.partition(":")[0]) == (0, "Compacted")
+    assert Lake(past).rows("minutes", "count(*) > 0") == [(True,)]
+    again = recorder("compact", "--data-dir", past)
+    assert again.stdout.startswith("Nothing to compact: the closed days are ")
+
+
+def test_verify_names_each_table_and_says_that_the_lake_is_proven(past):
+    publish_once(past)
+    shown = recorder("rebuild", "--verify", "--data-dir", past)
+    assert shown.returncode == 0
+    assert shown.stdout.endswith("The lake is what its journal makes.\n")
+    assert shown.stdout.count("equal") == 9
+
+
+def test_verify_fails_and_names_the_row_where_the_lake_was_tampered_with(past):
+    publish_once(past)
+    empty(past, "state")
+    shown = recorder("rebuild", "--verify", "--data-dir", past)
+    assert shown.returncode == 1
+    assert "state differs on " in shown.stdout
+    assert "recorder rebuild" in shown.stderr
+
+
+def test_rebuild_puts_back_what_was_taken_away(past):
+    publish_once(past)
+    before = Lake(past).rows("trades", "count(*), sum(trade_id)")
+    empty(past, "trades")
+    shown = recorder("rebuild", "--data-dir", past)
+    assert (shown.returncode, shown.stdout[:10]) == (0, "Made again")
+    assert Lake(past).rows("trades", "count(*), sum(trade_id)") == before
+
+
+@pytest.mark.parametrize("command", ["compact", "rebuild"])
+def test_without_a_journal_there_is_a_message(tmp_path, command):
+    shown = recorder(command, "--data-dir", tmp_path)
+    assert (shown.returncode, "no journal" in shown.stderr, "Traceback" in shown.stderr) == (1, True, False)
