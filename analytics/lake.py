@@ -27,9 +27,8 @@ class Lake:
         self._files: list[FileInfo] | None = None
         self._connection = duckdb.connect()
         self._connection.execute("SET TimeZone = 'UTC'")
-        self.sql("")  # a lake that cannot be read says so here
-        for view in (*MACROS, *question_views()):
-            self._connection.execute(view)
+        # A lake that cannot be read says so here; views look at files, which may be merged away meanwhile.
+        self.sql("\n".join((*MACROS, *question_views())))
 
     def sql(self, query: str) -> duckdb.DuckDBPyRelation | None:
         """Run statements; the last one's rows as a relation (`.pl()`, `.df()`, `.arrow()`), None for no text.
@@ -76,6 +75,11 @@ def _listed(data_dir: Path) -> list[FileInfo]:
         raise LakeNotFoundError(
             f"there is no lake in {data_dir}: `recorder run` or `recorder demo` makes one, "
             "--data-dir or RECORDER_DATA_DIR says where it is"
+        )
+    if lacking := set(TABLES) - {file.table for file in files}:
+        raise LakeNotFoundError(
+            f"the lake in {data_dir} was made by another version, without {', '.join(sorted(lacking))}: "
+            "`recorder publish` says what to do"
         )
     return files
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+import compact
 import publish
 import receive
 import rivals
@@ -23,7 +24,7 @@ PACED_FRAMES: Final = 8_000
 FEED_FRAMES: Final = 120_000
 """Ten minutes of the feed. An hour's file has more of each market, and is a little smaller a row."""
 RIVAL_FRAMES: Final = 20_000
-PARTS: Final = ("receive", "publish", "sizes", "rivals")
+PARTS: Final = ("receive", "publish", "sizes", "compact", "rivals")
 
 
 def main() -> int:
@@ -57,6 +58,8 @@ def _measure(
         return publish.measure(plain, mixed, given.repeats)
     if part == "sizes":
         return sizes.measure(plain, mixed)
+    if part == "compact":
+        return compact.measure(mixed)
     return rivals.measure(plain[:RIVAL_FRAMES], given.repeats, given.rivals)
 
 

@@ -29,6 +29,9 @@ from recorder.lake.wanted import WANTED_STATE
 BUFFER_BYTES: Final = 40 * 1024 * 1024
 """Rows in waiting beyond this are published at once: memory stays flat at any load."""
 LOCK_NAME: Final = "publisher.lock"
+FORMAT: Final = b"2"
+"""Another one with every change of a table's columns, or of what the manifest remembers."""
+FORMAT_STATE: Final = "format"
 SETTLE_COMMITS: Final = 60
 """Windows of minutes judged after one publish at most: ten hours. A long absence is caught up with in turns,
 and rows go on being published."""
@@ -64,6 +67,15 @@ def refuse_orphans(manifest: Manifest) -> None:
         )
 
 
+def refuse_another_format(manifest: Manifest) -> None:
+    """Rows of another version's tables cannot stand beside ours."""
+    if manifest.state("commits") is not None and manifest.state(FORMAT_STATE) != FORMAT:
+        raise LakeError(
+            f"{manifest.lake} was made by another version: move it and {manifest.lake.parent / MANIFEST} "
+            "away, and `recorder publish` makes the lake again from the journal"
+        )
+
+
 class Publisher:
     """The one writer of a lake. Use it as a context manager; `read` and `publish` alternate."""
 
@@ -82,6 +94,7 @@ class Publisher:
             resources.enter_context(publishing(data_dir))
             self._manifest = resources.enter_context(Manifest(data_dir))
             refuse_orphans(self._manifest)
+            refuse_another_format(self._manifest)
             self._changes = Changes(self._manifest.state(SETTLE_STATE))
             self._intake = Intake(self._manifest, self._changes)
             self._sources: dict[str, Source] = {}
@@ -110,6 +123,7 @@ class Publisher:
                 commit.added.append((work, FileInfo(path, table.name, "1970-01-01", 0, 0, 0, 0, 0, -1)))
         if commit.added:
             commit.state["commits"] = str(self._number).encode()
+            commit.state[FORMAT_STATE] = FORMAT
             self._manifest.commit(commit)
 
     # --- reading ----------------------------------------------------------------------------------

@@ -18,7 +18,14 @@ from recorder.lake.manifest import FileInfo, Manifest
 from recorder.lake.merge import WHOLE_DAY
 from recorder.lake.milestones import MILESTONES_STATE, RECORDER_STATE, Beginning, beginning_of
 from recorder.lake.proof import Proof, Tell, first_day, known, prove
-from recorder.lake.publish import LakeError, publishing, refuse_orphans
+from recorder.lake.publish import (
+    FORMAT,
+    FORMAT_STATE,
+    LakeError,
+    publishing,
+    refuse_another_format,
+    refuse_orphans,
+)
 from recorder.lake.settle import SETTLE_STATE
 from recorder.lake.snapshot import Snapshot, lake_at_rest, scratch, take_snapshot
 from recorder.lake.tables import TRADES
@@ -63,6 +70,7 @@ def rebuild(data_dir: Path, tell: Tell, *, partial: bool = False) -> dict[str, i
             publish_once(data_dir, wait_s=0)
         with publishing(data_dir), Manifest(data_dir) as manifest:
             refuse_orphans(manifest)
+            refuse_another_format(manifest)
             old = lake_at_rest(data_dir)
             _refuse_without_space(data_dir, old.files)
             journal = data_dir / "journal"
@@ -70,7 +78,7 @@ def rebuild(data_dir: Path, tell: Tell, *, partial: bool = False) -> dict[str, i
             whole = beginning.since_us is None
             if not (whole or partial):
                 raise LakeError(_reaches_not(beginning, old))
-            seed = {**_seed(beginning), "commits": old.state.get("commits", b"0")}
+            seed = {**_seed(beginning), "commits": old.state.get("commits", b"0"), FORMAT_STATE: FORMAT}
             with Maker(at / "fresh", journal, seed, None if whole else old.reaches, tell) as maker:
                 maker.make(judge=beginning.knows_gaps)
                 maker.merge()
@@ -119,7 +127,7 @@ def _seed(beginning: Beginning) -> dict[str, bytes]:
     changes = Changes(beginning.base.settle)
     changes.known.dirty, changes.known.mend = {}, {}  # of days before the first that counts
     recorders = {f"{RECORDER_STATE}{name}": saved for name, saved in beginning.base.recorders.items()}
-    return {**recorders, SETTLE_STATE: changes.save(), "commits": b"0"}
+    return {**recorders, SETTLE_STATE: changes.save(), FORMAT_STATE: FORMAT, "commits": b"0"}
 
 
 def _compacted(lake: Snapshot) -> set[str]:

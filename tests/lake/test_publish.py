@@ -14,7 +14,7 @@ from journals import STATE, Recorder, book, candle, state, trade
 from analytics.views import write_views
 from recorder.lake import manifest
 from recorder.lake.follow import publish_once
-from recorder.lake.manifest import Manifest
+from recorder.lake.manifest import Commit, Manifest
 from recorder.lake.publish import LakeError, Publisher
 from recorder.lake.tables import TABLES
 
@@ -297,3 +297,15 @@ def test_views_file_serves_any_duckdb_client(data_dir):
     client.execute((data_dir / "views.sql").read_text())
     assert client.sql("SELECT count(*) FROM trades").fetchall() == [(1,)]
     assert client.sql("SELECT market, trades FROM volume_by_market").fetchall() == [("AAA", 1)]
+
+
+def test_a_lake_of_another_version_is_refused_and_the_message_says_what_to_do(data_dir, recorder):
+    recorder.session(("trade", "AAA")).frames(trade("AAA", 1)).stop()
+    publish_once(data_dir)
+    with Manifest(data_dir) as manifest:
+        manifest.commit(Commit(state={"format": b"1"}))
+    with pytest.raises(LakeError, match=r"another version: move .*lake and .*manifest.sqlite away"):
+        publish_once(data_dir)
+    shutil.rmtree(data_dir / "lake")
+    (data_dir / "manifest.sqlite").unlink()
+    assert publish_once(data_dir)["trades"] == 1
