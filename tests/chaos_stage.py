@@ -88,6 +88,8 @@ class Stage:
             if process is not None and process.poll() is None:
                 process.kill()
                 process.wait()
+        if self._exchange is not None:
+            self._exchange.stdout.close()
         if self.has_disk:
             self._unmount()
 

@@ -261,6 +261,7 @@ class TestRealSockets:
             (text(b"masked").serialize(mask=True), 1002),
             (b"\x81\x7f" + (LIMIT_BYTES + 1).to_bytes(8, "big") + b"\x81\x01x" * 20_000, 1009),
         ],
+        ids=["masked", "too long"],
     )
     async def test_a_frame_against_the_rules_is_answered_with_the_right_close_code(self, bad, code):
         seen = []

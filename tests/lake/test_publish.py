@@ -299,12 +299,15 @@ def test_views_file_serves_any_duckdb_client(data_dir):
     assert client.sql("SELECT market, trades FROM volume_by_market").fetchall() == [("AAA", 1)]
 
 
-def test_a_lake_of_another_version_is_refused_and_the_message_says_what_to_do(data_dir, recorder):
+def test_a_lake_of_another_version_is_refused_and_the_message_says_what_to_do(data_dir):
+    recorder = Recorder(data_dir)
     recorder.session(("trade", "AAA")).frames(trade("AAA", 1)).stop()
     publish_once(data_dir)
     with Manifest(data_dir) as manifest:
         manifest.commit(Commit(state={"format": b"1"}))
-    with pytest.raises(LakeError, match=r"another version: move .*lake and .*manifest.sqlite away"):
+    with pytest.raises(
+        LakeError, match=r"lake was made by another version: move it and .*manifest.sqlite away"
+    ):
         publish_once(data_dir)
     shutil.rmtree(data_dir / "lake")
     (data_dir / "manifest.sqlite").unlink()
