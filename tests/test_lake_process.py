@@ -3,8 +3,9 @@
 import asyncio
 import subprocess
 import sys
+from datetime import timedelta
 
-from journals import Lake, Recorder, trade
+from journals import Lake, Recorder, book, trade
 from venue import until
 
 from recorder import lake_process
@@ -48,3 +49,18 @@ async def test_it_ends_with_its_parent_although_another_recorder_records(tmp_pat
     await until(lambda: worker.poll() == 0)
     assert len(Lake(tmp_path).rows("trades")) == 1
     recorder.stop()
+
+
+async def test_it_removes_what_has_been_kept_for_long_enough_and_says_so(tmp_path):
+    recorder = Recorder(tmp_path)
+    recorder.session(("trade", "AAA"), ("depth", "AAA"))
+    recorder.frames(trade("AAA", 1), book("AAA", 1_723_161_255_000))  # of 2024
+    lake = LakeProcess(tmp_path, 0.5, {"depth": timedelta(days=30)})
+    keeper = asyncio.create_task(lake.keep())
+    await until(lambda: (tmp_path / "lake" / "removed").is_dir() and Lake(tmp_path).rows("removed"))
+    assert Lake(tmp_path).rows("removed", "removed, rows") == [("depth", 1)]
+    assert Lake(tmp_path).rows("depth") == []
+    assert len(Lake(tmp_path).rows("trades")) == 1
+    recorder.stop()
+    keeper.cancel()
+    assert await lake.finish() is True
