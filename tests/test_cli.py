@@ -7,7 +7,9 @@ import socket
 import pytest
 from commands import recorder
 from journals import Recorder, book, state, trade
+from typer.testing import CliRunner
 
+from recorder.cli import app
 from recorder.lake.follow import publish_once
 
 COMMANDS = ("run", "demo", "simulate", "publish", "compact", "rebuild", "backfill", "audit", "status", "sql")
@@ -34,8 +36,8 @@ class TestHelp:
 
     @pytest.mark.parametrize("command", COMMANDS)
     def test_each_command_teaches_by_example_and_takes_data_dir_and_config(self, command):
-        shown = recorder(command, "--help")
-        assert shown.returncode == 0
+        shown = CliRunner(env={"COLUMNS": "160"}).invoke(app, [command, "--help"], prog_name="recorder")
+        assert shown.exit_code == 0
         assert "Example" in shown.stdout
         assert f"recorder {command}" in shown.stdout
         assert "--data-dir" in shown.stdout

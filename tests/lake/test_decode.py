@@ -408,7 +408,7 @@ def near_frame(chance):
 
 
 class TestFuzz:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=25, deadline=None)  # make fuzz sends a million
     @given(st.integers(0, 2**64))
     def test_mutated_frames_among_good_ones_give_the_same_both_ways(self, seed):
         chance = random.Random(seed)
@@ -419,14 +419,14 @@ class TestFuzz:
         decoder.decode(journal(usual * REPEATS), 0)
         agreed(journal(mixed + usual * 8), decoder)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=25, deadline=None)  # make fuzz sends a million
     @given(st.integers(0, 2**64))
     def test_a_hostile_frame_teaches_nothing_wrong(self, seed):
         chance = random.Random(seed)
         near = [near_frame(chance) for _ in range(4)]
         agreed(journal((near + ALL) * 2))
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=25, deadline=None)  # make fuzz sends a million
     @given(st.lists(st.decimals(allow_nan=False, allow_infinity=False), min_size=1, max_size=40))
     def test_every_decimal_is_read_as_python_reads_it(self, numbers):
         texts = [format(number, "f") if i % 2 else str(number) for i, number in enumerate(numbers)]
@@ -436,7 +436,7 @@ class TestFuzz:
         good = [float(text) for text in good if abs(float(text)) < float("inf")]
         assert decoded.trades["price"].to_pylist()[: len(good)] == good
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=25, deadline=None)  # make fuzz sends a million
     @given(st.floats(946684800, 4102444799, allow_nan=False).map(lambda t: round(t, 6)))
     def test_every_trade_time_is_read_to_the_microsecond(self, time):
         decoded = agreed(journal([changed("trade", time=time)] * REPEATS))
