@@ -52,11 +52,6 @@ def clip(spans: Spans, start: int, end: int) -> Spans:
     return tuple((max(a, start), min(b, end)) for a, b in spans if max(a, start) < min(b, end))
 
 
-def shifted(spans: Spans, before: int, after: int) -> Spans:
-    """Each span moved: its start by `before`, its end by `after`."""
-    return spans_of((start + before, end + after) for start, end in spans)
-
-
 def length(spans: Spans) -> int:
     """How much the set holds."""
     return sum(end - start for start, end in spans)

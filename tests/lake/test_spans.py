@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.lake.spans import both, clip, length, minus, shifted, spans_of, union
+from recorder.lake.spans import both, clip, length, minus, spans_of, union
 
 pieces = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=12)
 
@@ -39,8 +39,3 @@ def test_union_difference_and_intersection_are_those_of_the_numbers(first, secon
 def test_clip_keeps_what_lies_within(given_pieces, start, end):
     spans = spans_of(given_pieces)
     assert numbers(clip(spans, start, end)) == numbers(spans) & set(range(start, end))
-
-
-def test_shifted_ends_that_pass_each_other_leave_nothing():
-    assert shifted(((0, 5), (10, 30)), 8, 0) == ((18, 30),)
-    assert shifted(((0, 5), (7, 9)), -1, 2) == ((-1, 11),)
