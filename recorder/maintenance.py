@@ -8,7 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from recorder.lake.compact import CompactionError
+from recorder.lake.compact import CompactionError, is_due
 from recorder.lake.files import day_of
 from recorder.lake.follow import catch_up, open_publisher
 from recorder.lake.housekeeper import request_of
@@ -38,6 +38,7 @@ def compact(data_dir: Path, console: Console) -> tuple[Size, Size]:
     with console.status("compacting"):
         while (publisher := _publisher(data_dir)) is None:
             if not _wait_for_another(data_dir):
+                _refuse_unless_done(data_dir)
                 return before, _closed(read_files(data_dir))
         with publisher:
             catch_up(publisher)
@@ -72,6 +73,18 @@ def _wait_for_another(data_dir: Path) -> bool:
     finally:
         request.unlink(missing_ok=True)
     return False
+
+
+def _refuse_unless_done(data_dir: Path) -> None:
+    """The recorder gives up on a day that it cannot compact: that must not look like success."""
+    today = day_of(time.time_ns() // 1000)
+    if left := sorted(
+        {file.date for file in read_files(data_dir) or () if is_due(file) and file.date < today}
+    ):
+        raise LakeError(
+            f"the recorder has left {', '.join(left)} as it was, or rows came meanwhile: "
+            "its log says what failed, else run this again"
+        )
 
 
 def _closed(files: list[FileInfo] | None) -> Size:

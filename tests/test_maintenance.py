@@ -1,12 +1,19 @@
 """`recorder compact` and `recorder rebuild`, as a user types them."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from commands import recorder
 from journals import Lake
+from rich.console import Console
 from tapes import Story, at
 
 from recorder.lake.files import EMPTY_FILE
-from recorder.lake.follow import publish_once
+from recorder.lake.follow import catch_up, publish_once
+from recorder.lake.housekeeper import request_of
+from recorder.lake.publish import LakeError, Publisher
+from recorder.maintenance import compact
 
 
 @pytest.fixture
@@ -63,3 +70,15 @@ def test_rebuild_puts_back_what_was_taken_away(past):
 def test_without_a_journal_there_is_a_message(tmp_path, command):
     shown = recorder(command, "--data-dir", tmp_path)
     assert (shown.returncode, "no journal" in shown.stderr, "Traceback" in shown.stderr) == (1, True, False)
+
+
+def test_a_day_that_the_recorder_gives_up_on_does_not_look_compacted(past):
+    with Publisher(past) as publisher, ThreadPoolExecutor(1) as pool:
+        catch_up(publisher)
+        asked = pool.submit(compact, past, Console(stderr=True))
+        while not request_of(past).exists():
+            assert not asked.done()
+            time.sleep(0.01)
+        request_of(past).unlink()  # as after a job that failed
+        with pytest.raises(LakeError, match="the recorder has left 2026-11-2"):
+            asked.result(10)

@@ -46,17 +46,14 @@ def missing_books(gaps: pa.Table, recorded: RecordedBy) -> MissingBooks:
 def due_days(manifest: Manifest, before: str) -> list[str]:
     """The days earlier than `before` (ISO date) with rows that are not compacted, oldest first."""
     days = {
-        file.date
-        for name in TABLES
-        if name != GAPS.name
-        for file in manifest.files(name)
-        if _is_due(file) and file.date < before
+        file.date for name in TABLES for file in manifest.files(name) if is_due(file) and file.date < before
     }
     return sorted(days)
 
 
-def _is_due(file: FileInfo) -> bool:
-    return file.rows > 0 and file.level != WHOLE_DAY
+def is_due(file: FileInfo) -> bool:
+    """Whether a file has rows that are to be compacted, once its day is over. Gaps are left as they are."""
+    return file.rows > 0 and file.level != WHOLE_DAY and file.table != GAPS.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +98,7 @@ def compact_day(day: Day, stopped: Stopped) -> Commit:
     CompactionError; then no draft is left.
     """
     files = [file for file in day.files if file.rows]
-    due = {file.table for file in files if _is_due(file) or file.table in day.again} - {GAPS.name}
+    due = {file.table for file in files if is_due(file) or file.table in day.again}
     if due & _JOINED:
         due |= {file.table for file in files if file.table in _JOINED}
     if due & _ROLLED_UP:
