@@ -6,8 +6,10 @@ and goes on after a restart where it stopped, for the lake remembers the answers
 """
 
 import asyncio
+import itertools
 import time
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -23,6 +25,8 @@ from recorder.lake.wanted import Wanted
 
 ROWS_AN_ANSWER: Final = 1_000
 """Rows expected of one answer before one has shown more; the venue does not say how many it gives."""
+TOPICS_AT_ONCE: Final = 50
+"""Of a survey; half a millisecond."""
 IDLE_S: Final = 1.0
 REFUSED_FOR_S: Final = 3_600.0
 """A market that the venue refuses is not asked for again for so long."""
@@ -59,7 +63,10 @@ class Left:
 
 
 class CandlePlan:
-    """Decides what to ask next: repairs first, then what is wanted, one market and period after another."""
+    """Decides what to ask next: repairs first, then what is wanted, whatever was asked for longest ago first.
+
+    `survey` finds what is open among all markets and periods, which may be thousands; `next` takes from that.
+    """
 
     def __init__(self) -> None:
         self.offset_us = 0
@@ -67,10 +74,17 @@ class CandlePlan:
         """The most rows that one answer held."""
         self.given = self.not_given = 0
         """Candles that answers held, and that they should have held and did not."""
-        self._repairs: dict[str, Spans] = {}
+        self.left = Left(0, 0)
+        """What there was to ask at the last survey."""
+        self._lacking: dict[str, Spans] = {}
         self._wanted: dict[str, Spans] = {}
+        self._known: dict[str, Spans] = {}
         self._answered: dict[str, Spans] = {}
         self._refused: dict[str, float] = {}
+        self._urgent: deque[str] = deque()
+        self._usual: deque[str] = deque()
+        self._turns: dict[str, int] = {}
+        self._counter = itertools.count(1)
 
     def want(self, wanted: Mapping[str, Spans]) -> None:
         """What should be there, by "market period": opens in us."""
@@ -79,34 +93,51 @@ class CandlePlan:
     def heed(self, said: Wanted, *, repairs: bool = True) -> None:
         """What the lake says: the clocks, what was answered, and (if `repairs`) what it lacks."""
         self.offset_us = said.offset_us
+        self._known = said.answered
         if repairs:
-            self._repairs = {topic: spans for topic, spans in said.repairs.items() if _width_us(topic)}
-        for topic, spans in said.answered.items():
-            self._answered[topic] = union(self._answered.get(topic, ()), spans)
+            self._lacking = {topic: spans for topic, spans in said.repairs.items() if _width_us(topic)}
+
+    def survey(self, now_us: int) -> Iterator[None]:
+        """Find what is open at `now_us`, our clock; pauses on the way, for whoever has other things to do."""
+        urgent: list[str] = []
+        usual: list[str] = []
+        candles = requests = 0
+        for number, topic in enumerate(dict.fromkeys((*self._lacking, *self._wanted)), 1):
+            if topic in self._known:
+                self._answered[topic] = union(self._answered.get(topic, ()), self._known[topic])
+            lacking = self._open(topic, self._lacking.get(topic, ()), now_us)
+            wanted = self._open(topic, self._wanted.get(topic, ()), now_us)
+            urgent += [topic] if lacking else []
+            usual += [topic] if wanted else []
+            counts = [-(-length((piece,)) // _width_us(topic)) for piece in union(lacking, wanted)]
+            candles += sum(counts)
+            requests += sum(-(-count // (self.rows_seen or ROWS_AN_ANSWER)) for count in counts)
+            if not number % TOPICS_AT_ONCE:
+                yield
+        for queue in (urgent, usual):
+            queue.sort(key=lambda topic: self._turns.get(topic, 0))
+        self._urgent, self._usual = deque(urgent), deque(usual)
+        self.left = Left(candles, requests)
 
     def next(self, now_us: int) -> Question | None:
-        """The next question, None where nothing is to be asked now. `now_us` is our clock."""
-        for urgent, wanted in ((True, self._repairs), (False, self._wanted)):
-            for topic in list(wanted):
-                pieces = self._open(topic, wanted[topic], now_us)
+        """The next question, None where the survey left nothing to be asked. `now_us` is our clock."""
+        for queue, wanted in ((self._urgent, self._lacking), (self._usual, self._wanted)):
+            while queue:
+                topic = queue.popleft()
+                pieces = self._open(topic, wanted.get(topic, ()), now_us)
                 if pieces:
-                    wanted[topic] = wanted.pop(topic)  # its next turn comes after all the others
+                    queue.append(topic)
+                    self._turns[topic] = next(self._counter)
                     start, end = pieces[-1]
                     market, _, period = topic.rpartition(" ")
-                    return Question(market, period, -(-start // SECOND_US), (end - 1) // SECOND_US, urgent)
+                    return Question(
+                        market,
+                        period,
+                        -(-start // SECOND_US),
+                        (end - 1) // SECOND_US,
+                        wanted is self._lacking,
+                    )
         return None
-
-    def left(self, now_us: int) -> Left:
-        """How much there is to ask."""
-        candles = requests = 0
-        rows = self.rows_seen or ROWS_AN_ANSWER
-        for topic in {*self._repairs, *self._wanted}:
-            spans = union(self._repairs.get(topic, ()), self._wanted.get(topic, ()))
-            pieces = self._open(topic, spans, now_us)
-            counts = [-(-length((piece,)) // _width_us(topic)) for piece in pieces]
-            candles += sum(counts)
-            requests += sum(-(-count // rows) for count in counts)
-        return Left(candles, requests)
 
     def _open(self, topic: str, spans: Spans, now_us: int) -> Spans:
         """What of the spans was not answered yet and is closed by now; refused markets have nothing open."""
@@ -123,7 +154,7 @@ class CandlePlan:
             question.market, question.period, asked_us, (question.from_s, question.to_s), opens_s
         )
         width = _width_us(question.topic)
-        span = answered_span(answer, width, self.offset_us)
+        span = answered_span(answer, width, asked_us - self.offset_us)
         before = self._answered.get(question.topic, ())
         self._answered[question.topic] = union(before, spans_of([span]))
         self.rows_seen = max(self.rows_seen, len(opens_s))
@@ -165,7 +196,10 @@ async def ask(client: RestClient, plan: CandlePlan, question: Question, now_us: 
             log.warning("no candles", market=question.market, period=question.period, reason=str(error))
         return False
     try:
-        candles, _ = parse_candles(_rows(given.data), question.market)
+        rows = _rows(given.data)
+        candles, _ = await asyncio.to_thread(
+            parse_candles, rows, question.market
+        )  # a day of them takes 15 ms
     except ProtocolError as error:
         plan.refused(question, now_us)
         log.warning("no candles", market=question.market, period=question.period, reason=str(error))
@@ -180,8 +214,14 @@ def _rows(data: object) -> list[object]:
     return data
 
 
+async def survey(plan: CandlePlan) -> None:
+    """Have the plan find what is open, and let others go on meanwhile."""
+    for _ in plan.survey(time.time_ns() // 1000):
+        await asyncio.sleep(0)
+
+
 async def keep_asking(client: RestClient, plan: CandlePlan) -> None:
-    """Ask whatever there is to ask, for ever; the client keeps the pace."""
+    """Ask whatever a survey finds, for ever; the client keeps the pace."""
     while True:
         now_us = time.time_ns() // 1000
         question = plan.next(now_us)

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from recorder import __version__
-from recorder.backfill import CandlePlan, Left, ask
+from recorder.backfill import CandlePlan, Left, ask, survey
 from recorder.capture.rest import RestClient, RestError
 from recorder.config import BACKFILL_ID, Settings
 from recorder.exchange.answers import parse_market_list
@@ -143,7 +143,8 @@ async def _markets(client: RestClient, settings: Settings, wanted: Sequence[str]
 
 async def _ask_all(client: RestClient, plan: CandlePlan, out: Console, stop: asyncio.Event) -> Done:
     requests = failures = 0
-    total = plan.left(_now_us())
+    await survey(plan)
+    total = plan.left
     if not total.candles:
         out.print("Every candle of that span was asked for before.")
     else:
@@ -160,11 +161,12 @@ async def _ask_all(client: RestClient, plan: CandlePlan, out: Console, stop: asy
                     f"{failures} requests in a row failed, the last for {question.market}: "
                     "run the same command again later, it goes on where it stopped"
                 )
-            left = plan.left(_now_us())
+            await survey(plan)
+            left = plan.left
             pace_s = max((time.monotonic() - began) / requests, _pace_s())
             text = f"{question.topic}: {left.requests:,} requests left, {duration(left.requests * pace_s)}"
             progress.update(bar, completed=total.candles - left.candles, description=text)
-    return Done(plan.given, plan.not_given, requests, plan.left(_now_us()).candles)
+    return Done(plan.given, plan.not_given, requests, plan.left.candles)
 
 
 def _estimate(total: Left) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from recorder.backfill import CandlePlan, keep_asking, lookback
+from recorder.backfill import CandlePlan, keep_asking, lookback, survey
 from recorder.capture.deals import DealsRounds
 from recorder.capture.rest import RestClient, RestError
 from recorder.config import Settings
@@ -67,10 +67,14 @@ class Repairs:
         return {"deals": self._deals.run(), "states": self._first_states(), "candles": self._candles()}
 
     def status(self) -> dict[str, Any]:
-        """Calls by endpoint, and what waits."""
-        left = self._plan.left(time.time_ns() // 1000)
-        calls = {name: asdict(turns) for name, turns in self._client.turns.items()}
-        return {"calls": calls, "deals_waiting": self._deals.waiting, "candles_waiting": left.candles}
+        """Calls by endpoint, what waits, and what came of asking for candles since the start."""
+        return {
+            "calls": {name: asdict(turns) for name, turns in self._client.turns.items()},
+            "deals_waiting": self._deals.waiting,
+            "candles_waiting": self._plan.left.candles,
+            "candles_given": self._plan.given,
+            "candles_not_given": self._plan.not_given,
+        }
 
     # --- what is missed -----------------------------------------------------------------------------------
 
@@ -152,3 +156,4 @@ class Repairs:
             now_us = time.time_ns() // 1000 - self._plan.offset_us
             span = self._settings.backfill_lookback
             self._plan.want(lookback(sorted(self._markets()), self._settings.kline_periods, span, now_us))
+        await survey(self._plan)

@@ -234,6 +234,11 @@ def _recorder_line(each: dict[str, Any], now_ns: int) -> str:
         parts.append(f"[yellow]the venue slows down {', '.join(slowed)}[/yellow]")
     if rest.get("candles_waiting"):
         parts.append(f"{rest['candles_waiting']:,} candles to ask for")
+    if rest.get("candles_not_given"):
+        asked = rest["candles_given"] + rest["candles_not_given"]
+        parts.append(
+            f"the venue did not give {rest['candles_not_given']:,} of {asked:,} candles that were asked for"
+        )
     if not said["lake_alive"]:
         parts.append("[red]the lake's process is down[/red]")
     if said["trouble"] or said["last_error"]:

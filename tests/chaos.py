@@ -28,7 +28,7 @@ import chaos_loss as loss
 import chaos_minutes as minutes
 import chaos_script as script
 from chaos_check import Evidence
-from chaos_lake import read_lake
+from chaos_lake import read_closed_days, read_lake
 from chaos_record import OURS, candle_of, read_record
 from chaos_stage import Stage
 
@@ -53,11 +53,12 @@ CLAIMS = (
     loss.a_sigterm_costs_nothing,
     loss.a_sigkill_costs_a_tenth_of_a_second_at_most,
     check.publish_has_nothing_left,
+    check.closed_days_are_compacted,
     check.the_lake_is_what_the_journal_makes,
 )
 SHOWN = 5
 """Offenders printed of each claim; a file has all of them."""
-UNDISTURBING = ("up", "kill lake", "duplicates", "free", "go on")
+UNDISTURBING = ("up", "kill lake", "duplicates", "free", "go on", "compact")
 """Events that must leave no trace in any grade."""
 CATCH_UP_S = 120.0
 """How much longer than the script the run may last, for candles that wait to be asked for."""
@@ -128,6 +129,7 @@ def played(options, place):
         seed=options.seed,
         lookback_s=options.lookback,
         faults=script.faults_of(plan),
+        midnight_s=plan.midnight,
         disk=not options.no_disk,
     )
     with stage:
@@ -138,7 +140,7 @@ def played(options, place):
         stage.read_on()
         deaths = perform(plan, stage, begun)
         rest(plan, stage, begun)
-        stage.done.stopped_ns = time.time_ns()
+        stage.done.stopped_ns = stage.now_ns()
         say(f"{time.monotonic() - begun:7.2f} s  the end: term ({stage.term()})")
         reader_code = stage.end_reader()
         with ThreadPoolExecutor(1) as pool:
@@ -164,8 +166,17 @@ def perform(plan, stage, begun):
             stage.start()
         say(f"{now - begun:7.2f} s  {event}{did(event, stage)}")
         if event.kind not in UNDISTURBING:
-            stage.done.disturbed.append((time.time_ns(), time.time_ns() + int(event.lasts * 1e9)))
+            now_ns = stage.now_ns()
+            stage.done.disturbed.append((now_ns, now_ns + int(event.lasts * 1e9)))
     return deaths
+
+
+SAID = {
+    "up": (Stage.up, " (it is not)"),
+    "kill lake": (Stage.kill_lake, " (there was none)"),
+    "compact": (Stage.compact, " (the one before is killed)"),
+}
+"""What is done of some kinds, and what is said where it returns False."""
 
 
 def did(event, stage):
@@ -175,14 +186,13 @@ def did(event, stage):
         stage.kill()
         stage.start()
         return f" ({age_s:.2f} s old)"
-    if event.kind == "up":
-        return "" if stage.up() else " (it is not)"
     if event.kind == "term":
         code = stage.term()
         stage.start()
         return f" ({code})"
-    if event.kind == "kill lake":
-        return "" if stage.kill_lake() else " (there was none)"
+    if event.kind in SAID:
+        do, otherwise = SAID[event.kind]
+        return "" if do(stage) else otherwise
     if event.kind in ("stop", "go on"):
         stage.signal(signal.SIGSTOP if event.kind == "stop" else signal.SIGCONT)
     elif event.kind == "step":
@@ -230,8 +240,10 @@ def asked_candles(stage):
 
 
 def run_commands(stage, evidence):
-    """Publish what is left, which is nothing, and make the lake again beside itself."""
+    """Publish what is left, which is nothing; compact what is over; make the lake again beside itself."""
     evidence.publish = stage.command("publish")
+    evidence.compact = stage.command("compact")
+    evidence.closed_days = read_closed_days(stage.data, stage.now_ns())
     if stage.command("rebuild", "--help")[0] == 0:
         evidence.verify = stage.command("rebuild", "--verify")
 

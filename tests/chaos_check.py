@@ -36,6 +36,10 @@ class Evidence:
     deaths: list = field(default_factory=list)
     """Ends of the recorder that nobody asked for."""
     publish: tuple = (0, "Nothing new")
+    compact: tuple = (0, "")
+    """(exit code, text) of `recorder compact` after the end."""
+    closed_days: dict = field(default_factory=dict)
+    """See `read_closed_days`."""
     verify: tuple = None
     """(exit code, text) of `recorder rebuild --verify`; None where there is no such command."""
 
@@ -208,6 +212,23 @@ def the_recorder_ended_only_when_it_was_told_to(evidence):
 def publish_has_nothing_left(evidence):
     code, text = evidence.publish
     return Finding(text[-100:], [] if code == 0 and text.startswith("Nothing new") else [f"{code}: {text}"])
+
+
+def closed_days_are_compacted(evidence):
+    code, text = evidence.compact
+    offenders = [f"exit code {code}: {text}"] if code else []
+    if not evidence.closed_days:
+        offenders.append("no day is over")
+    offenders += [
+        f"{table} of {date}: {due} of {files} files are still to be compacted"
+        for (table, date), (files, due) in evidence.closed_days.items()
+        if due
+    ]
+    tables = {table for table, _ in evidence.closed_days}
+    files = sum(files for files, _ in evidence.closed_days.values())
+    return Finding(
+        f"{len(tables)} tables in {files} files; {evidence.done.cut} compactions were killed", offenders
+    )
 
 
 def the_lake_is_what_the_journal_makes(evidence):

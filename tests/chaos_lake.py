@@ -6,6 +6,10 @@ from decimal import Decimal
 from chaos_record import STATE_COLUMNS, Book, State, Trade
 from journals import Lake
 
+from recorder.lake.compact import is_due
+from recorder.lake.files import day_of
+from recorder.lake.manifest import read_files
+
 ALL = None
 """A stream or market of a gap that stands for every one."""
 
@@ -76,6 +80,17 @@ def read_lake(data_dir):
     found.gaps = [Gap(*row[:7], row[7:]) for row in lake.rows("gaps", f"{columns}, {remains}")]
     found.rejects = lake.rows("rejects", "reason, frame")
     return found
+
+
+def read_closed_days(data_dir, now_ns):
+    """By table and day that is over: its files, and how many of them are still to be compacted."""
+    today = day_of(now_ns // 1000)
+    days = {}
+    for file in read_files(data_dir):
+        if file.rows and file.date < today:
+            files, due = days.get((file.table, file.date), (0, 0))
+            days[file.table, file.date] = (files + 1, due + is_due(file))
+    return days
 
 
 def _once(found, table, rows, key, value):

@@ -11,16 +11,22 @@ from dataclasses import dataclass, field, replace
 from recorder.exchange.endpoints import API_PREFIX
 from recorder.simulator.faults import VARIANTS
 
-DONE_TO_IT = ("up", "kill", "term", "kill lake", "stop", "go on", "fill", "free", "step")
+DONE_TO_IT = ("up", "kill", "term", "kill lake", "stop", "go on", "fill", "free", "step", "compact")
+BESIDE_IT = ("kill lake", "compact")
+"""Of these what may be done whatever else is done to it."""
 STREAMS = ("trade", "depth", "kline", "state")
 SETTLED_S = 6.0
 """When the first event comes: the recorder has subscribed by then."""
 YOUNG_SHARE, YOUNG_S, OLD_S = 0.15, (0.02, 0.3), (1.2, 3.6)
 """How many kills meet a recorder in its first moments, and how old recorders are when they are killed."""
+MIDNIGHT_S = 60.0
+COMPACTED_SHARE, COMPACTED_S = 0.5, (0.1, 2.0)
+"""How many kills meet a compaction, and how long before them it is asked for."""
 PAUSE_S = 4.5
 """Mean seconds between two events of the mixed script."""
 REST_S = 210.0
 """A time without events in the middle and at the end, long enough for whole minutes far from all of them."""
+SHORT_MIDNIGHT_S = 4.2
 NEVER_MET = 2.0
 """Seconds around an event during which the recorder is not to be killed or stopped in other ways."""
 
@@ -45,6 +51,8 @@ class Script:
     events: tuple
     ends_at: float
     stops_at: float
+    midnight: float
+    """When the day ends in which it began."""
 
 
 def faults_of(script):
@@ -57,18 +65,23 @@ def faults_of(script):
     return "".join(line + "\n" for line in lines)
 
 
-def scripted(events, rest_s):
+def scripted(events, rest_s, midnight):
     """A script of events in any order."""
     events = tuple(sorted(events, key=lambda event: event.at))
     ends_at = max(event.at + event.lasts for event in events)
-    return Script(events, ends_at, ends_at + rest_s)
+    return Script(events, ends_at, ends_at + rest_s, midnight)
 
 
 def kills(chance, count, from_s):
-    """SIGKILLs in a row, each of a recorder that was started right after the one before."""
+    """SIGKILLs in a row, each of a recorder that was started right after the one before.
+
+    From the end of the day on half of them come while that day is being compacted, or soon after.
+    """
     events = []
     for _ in range(count):
         from_s += chance.uniform(*(YOUNG_S if chance.random() < YOUNG_SHARE else OLD_S))
+        if from_s > MIDNIGHT_S and chance.random() < COMPACTED_SHARE:
+            events.append(Event(from_s - chance.uniform(*COMPACTED_S), "compact"))
         events.append(Event(from_s, "kill"))
     return events
 
@@ -81,7 +94,7 @@ def long(seed, count, minutes):
     half_s = max(0.0, minutes * 60 - REST_S) / 2
     events += mixed(chance, from_s, half_s)
     events += mixed(chance, from_s + half_s + REST_S, half_s)
-    return scripted(events, REST_S)
+    return scripted(events, REST_S, MIDNIGHT_S)
 
 
 def mixed(chance, from_s, seconds):
@@ -95,7 +108,7 @@ def mixed(chance, from_s, seconds):
             deck.pop() if deck else chance.choices(list(KINDS), [weight for weight, _ in KINDS.values()])[0]
         )
         made = KINDS[kind][1](chance, now)
-        own = [event for event in made if event.kind in DONE_TO_IT and event.kind != "kill lake"]
+        own = [event for event in made if event.kind in DONE_TO_IT and event.kind not in BESIDE_IT]
         if own and now < free_from:
             continue  # one thing at a time is done to the recorder itself
         if own:
@@ -193,6 +206,7 @@ KINDS = {
         "seconds": round(chance.uniform(0.3, 4), 1), "during": 8.0, "path": chance.choice(_PATHS)}, 8.0)]),
     "skew": (3, _skew),
     "list": (2, _listing),
+    "compact": (4, _plain("compact")),
 }  # fmt: skip
 """How often each comes once each has come, and what makes it."""
 
@@ -212,6 +226,7 @@ def short(seed):
         Event(5.9, "up"),
         Event(6.0, "kill"),
         Event(6.1, "up"),
+        Event(7.0, "compact"),
         Event(8.0, "term"),
     ]
-    return scripted([Event(e.at + shift, e.kind, e.detail, e.lasts) for e in events], 1.0)
+    return scripted([Event(e.at + shift, e.kind, e.detail, e.lasts) for e in events], 1.0, SHORT_MIDNIGHT_S)

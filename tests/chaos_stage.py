@@ -26,7 +26,7 @@ CLOCK_BYTES = 8
 
 @dataclass
 class Done:
-    """What was done to the recorder, and when, by the machine's clock in ns."""
+    """What was done to the recorder, and when, by the stage's clock in ns."""
 
     begun_ns: int = 0
     """Before the first recorder was started."""
@@ -38,6 +38,8 @@ class Done:
     """What each SIGTERM was answered with."""
     steps: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
     """From when on the recorder's clock was off by how much."""
+    cut: int = 0
+    """Runs of `recorder compact` that were ended by SIGKILL."""
     full: list[tuple[int, int]] = field(default_factory=list)
     """When the disk was full."""
     disturbed: list[tuple[int, int]] = field(default_factory=list)
@@ -52,14 +54,17 @@ class Done:
 class Stage:
     """Owns every process and the disk; a context manager that leaves nothing behind."""
 
-    def __init__(self, place, *, markets, rate, seed, faults, lookback_s, disk=True):
+    def __init__(self, place, *, markets, rate, seed, faults, lookback_s, midnight_s, disk=True):
+        """Its day ends `midnight_s` from now: all its clocks are off the machine's by the same."""
         self.place = place
+        self._ahead_ns = round(-time.time() % 86_400 - midnight_s) * 10**9
         self.data = place / "data"
         self.record = place / "exchange.ndjson"
         self.done = Done()
         self.recorder = None
         self._exchange = None
         self._reader = None
+        self._compaction = None
         self._options = ["--markets", str(markets), "--rate", str(rate), "--seed", str(seed)]
         self._faults = faults
         self._lookback_s = lookback_s
@@ -75,7 +80,8 @@ class Stage:
         if self._wants_disk:
             self._mount()
         (self.place / "faults.jsonl").write_text(self._faults)
-        (self.place / "clock").write_bytes(bytes(CLOCK_BYTES))
+        for name in ("clock", "day"):
+            (self.place / name).write_bytes(self._ahead_ns.to_bytes(CLOCK_BYTES, sys.byteorder, signed=True))
         try:
             self._start_exchange()
         except BaseException:
@@ -84,7 +90,7 @@ class Stage:
         return self
 
     def __exit__(self, *_):
-        for process in (self._reader, self.recorder, self._exchange):
+        for process in (self._reader, self.recorder, self._compaction, self._exchange):
             if process is not None and process.poll() is None:
                 process.kill()
                 process.wait()
@@ -92,6 +98,10 @@ class Stage:
             self._exchange.stdout.close()
         if self.has_disk:
             self._unmount()
+
+    def now_ns(self):
+        """The stage's time."""
+        return time.time_ns() + self._ahead_ns
 
     # --- the disk ---
 
@@ -121,12 +131,12 @@ class Stage:
                     if error.errno != errno.ENOSPC:
                         raise
                     size //= 2
-        self.done.full.append((time.time_ns(), 0))
+        self.done.full.append((self.now_ns(), 0))
 
     def free(self):
         """Give the room back."""
         (self.data / "filler").unlink()
-        self.done.full[-1] = (self.done.full[-1][0], time.time_ns())
+        self.done.full[-1] = (self.done.full[-1][0], self.now_ns())
 
     # --- the exchange ---
 
@@ -134,11 +144,15 @@ class Stage:
         with (self.place / log).open("a") as file:
             return subprocess.Popen(
                 [sys.executable, *map(str, arguments)],
-                env={**os.environ, **environment},
+                env={**self._environment("day"), **environment},
                 stdout=subprocess.PIPE if log == "exchange.log" else file,
                 stderr=file,
                 text=True,
             )
+
+    def _environment(self, clock):
+        path = os.pathsep.join([str(HERE / "chaos_site"), os.environ.get("PYTHONPATH", "")])
+        return {**os.environ, "PYTHONPATH": path, "CHAOS_CLOCK": str(self.place / clock)}
 
     def _start_exchange(self):
         asked = ["-m", "recorder", "simulate", "--port", "0", *self._options, "--log", self.record]
@@ -165,18 +179,17 @@ class Stage:
             "RECORDER_PUBLISH_INTERVAL": "1",
             "RECORDER_BACKFILL_LOOKBACK": f"{self._lookback_s}s",
             "RECORDER_SUBSCRIPTIONS_PER_CONNECTION": "10",
-            "PYTHONPATH": os.pathsep.join([str(HERE / "chaos_site"), os.environ.get("PYTHONPATH", "")]),
-            "CHAOS_CLOCK": str(self.place / "clock"),
+            **self._environment("clock"),
         }
         if not self.done.begun_ns:
-            self.done.begun_ns = time.time_ns()
+            self.done.begun_ns = self.now_ns()
         self.born_s = time.monotonic()
         asked = ["-m", "recorder", "run", "--data-dir", self.data]
         self.recorder = self._python(*asked, log="recorder.log", **environment)
 
     def kill(self):
         """SIGKILL."""
-        self.done.kills.append(time.time_ns())
+        self.done.kills.append(self.now_ns())
         self.recorder.kill()
         self.recorder.wait()
 
@@ -185,7 +198,7 @@ class Stage:
         if self.status() is None and self.recorder.poll() is None:
             self.recorder.terminate()
             return self.recorder.wait(deadline_s)
-        self.done.terms.append(time.time_ns())
+        self.done.terms.append(self.now_ns())
         self.recorder.send_signal(signal.SIGTERM)
         code = self.recorder.wait(deadline_s)
         self.done.codes.append(code)
@@ -206,11 +219,11 @@ class Stage:
         return False
 
     def step(self, offset_ns):
-        """Set the recorder's clock to so much off the machine's."""
+        """Set the recorder's clock to so much off the stage's."""
         with (self.place / "clock").open("r+b") as file, mmap.mmap(file.fileno(), CLOCK_BYTES) as clock:
             place = memoryview(clock).cast("q")
-            place[0] = offset_ns
-            self.done.steps.append((time.time_ns(), offset_ns))
+            place[0] = self._ahead_ns + offset_ns
+            self.done.steps.append((self.now_ns(), offset_ns))
             place.release()
 
     def up(self, deadline_s=10.0):
@@ -227,6 +240,24 @@ class Stage:
         """What the recorder last said of itself, if it is the one that runs."""
         status = read_status(Settings(data_dir=self.data).journal_dir)
         return status if status is not None and status["pid"] == self.recorder.pid else None
+
+    # --- commands ---
+
+    def compact(self):
+        """Start `recorder compact`; False where the last one still runs: it is killed."""
+        ended = self.end_compaction()
+        asked = ["-m", "recorder", "compact", "--data-dir", self.data]
+        self._compaction = self._python(*asked, log="compact.log", **self._environment("clock"))
+        return ended
+
+    def end_compaction(self):
+        """SIGKILL what was started, if it runs; returns whether it had ended."""
+        ended = self._compaction is None or self._compaction.poll() is not None
+        if not ended:
+            self._compaction.kill()
+            self._compaction.wait()
+            self.done.cut += 1
+        return ended
 
     # --- the reader ---
 
@@ -247,5 +278,6 @@ class Stage:
             capture_output=True,
             text=True,
             check=False,
+            env=self._environment("clock"),
         )
         return done.returncode, (done.stdout + done.stderr).strip()

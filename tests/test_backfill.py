@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.backfill import REFUSED_FOR_S, ROWS_AN_ANSWER, CandlePlan, Left, lookback
+from recorder.exchange.endpoints import PERIOD_SECONDS
 from recorder.lake.asked import SECOND_US, SETTLE_US
 from recorder.lake.wanted import Wanted
 
@@ -20,8 +21,8 @@ def spans(*minutes):
 
 def opens(question):
     """The opens that a question asks for."""
-    first = -(-question.from_s // 60) * 60
-    return list(range(first, question.to_s + 1, 60))
+    oldest = -(-question.from_s // 60) * 60
+    return list(range(oldest, question.to_s + 1, 60))
 
 
 def newest(rows, cap):
@@ -32,9 +33,21 @@ def oldest(rows, cap):
     return sorted(rows)[:cap]
 
 
+def first(plan, now_us=NOW_US):
+    """What is asked first after a survey."""
+    survey(plan, now_us)
+    return plan.next(now_us)
+
+
+def survey(plan, now_us=NOW_US):
+    for _ in plan.survey(now_us):
+        pass
+
+
 def answer_all(plan, venue, *, limit=10_000, asked=None):
     """Ask until there is nothing left; returns the questions."""
     questions = []
+    survey(plan)
     while (question := plan.next(NOW_US)) is not None:
         questions.append(question)
         assert len(questions) <= limit, "it asks for ever"
@@ -64,8 +77,9 @@ def test_whatever_the_venue_withholds_every_candle_it_has_is_got_and_asking_ends
     settled = NOW_US - SETTLE_US - MINUTE_US
     wanted = {s for s in held if NOW_US - back * MINUTE_US <= s * SECOND_US <= settled}
     answer_all(plan, venue, limit=len(wanted) + 2 * (len(held) // cap + 2) + 5)
+    survey(plan)
     assert wanted <= got
-    assert plan.left(NOW_US) == Left(0, 0)
+    assert plan.left == Left(0, 0)
     assert plan.given == len(wanted)
 
 
@@ -87,17 +101,16 @@ def test_what_the_venue_does_not_give_is_counted():
 def test_a_running_candle_is_not_asked_for():
     plan = CandlePlan()
     plan.want({"AAA 1min": ((NOW_US - 3 * MINUTE_US, NOW_US + MINUTE_US),)})
-    question = plan.next(NOW_US)
+    question = first(plan)
     assert opens(question)[-1] * SECOND_US + MINUTE_US + SETTLE_US <= NOW_US
 
 
 def test_repairs_come_before_a_long_backfill_at_every_request():
     plan = CandlePlan()
     plan.want({f"M{n} 1min": spans((1_440, 0)) for n in range(50)})
-    first = plan.next(NOW_US)
-    assert not first.urgent
+    assert not first(plan).urgent
     plan.heed(Wanted(repairs={"ZZZ 1min": spans((30, 20))}))
-    second = plan.next(NOW_US)
+    second = first(plan)
     assert (second.market, second.urgent) == ("ZZZ", True)
     plan.answered(second, NOW_US, opens(second))
     assert not plan.next(NOW_US).urgent
@@ -106,6 +119,7 @@ def test_repairs_come_before_a_long_backfill_at_every_request():
 def test_markets_take_turns():
     plan = CandlePlan()
     plan.want({f"{name} 1min": spans((5_000, 0)) for name in ("AAA", "BBB", "CCC")})
+    survey(plan)
     asked = []
     for _ in range(6):
         question = plan.next(NOW_US)
@@ -114,26 +128,49 @@ def test_markets_take_turns():
     assert asked == ["AAA", "BBB", "CCC"] * 2
 
 
+def test_markets_take_turns_however_often_candles_close_and_the_plan_is_made_anew():
+    """At a request a second 150 markets take longer than a candle: the first waits for the last."""
+    plan = CandlePlan()
+    names = [f"M{number:03}" for number in range(150)]
+    asked = []
+    for second in range(300):
+        now_us = NOW_US + second * SECOND_US
+        plan.want(lookback(names, ["1min"], timedelta(hours=1), now_us))
+        question = first(plan, now_us)
+        if question is not None:
+            asked.append(question.market)
+            plan.answered(question, now_us, opens(question))
+    assert asked == names * 2
+
+
+def test_a_survey_of_thousands_lets_others_go_on_meanwhile():
+    plan = CandlePlan()
+    plan.want(lookback([f"M{n}" for n in range(300)], PERIOD_SECONDS, timedelta(hours=12), NOW_US))
+    assert sum(1 for _ in plan.survey(NOW_US)) >= 50
+
+
 def test_what_the_lake_knows_to_be_answered_is_not_asked_again():
     plan = CandlePlan()
     plan.want({"AAA 1min": spans((100, 0))})
     plan.heed(Wanted(answered={"AAA 1min": spans((100, 10))}))
-    question = plan.next(NOW_US)
+    question = first(plan)
     assert opens(question)[0] * SECOND_US == NOW_US - 10 * MINUTE_US
 
 
 def test_a_question_that_failed_is_asked_again_after_the_others():
     plan = CandlePlan()
     plan.want({"AAA 1min": spans((10, 0)), "BBB 1min": spans((10, 0))})
+    survey(plan)
     assert [plan.next(NOW_US).market for _ in range(3)] == ["AAA", "BBB", "AAA"]
 
 
 def test_a_market_that_the_venue_refuses_is_left_alone_for_an_hour():
     plan = CandlePlan()
     plan.want({"AAA 1min": spans((10, 0))})
-    plan.refused(plan.next(NOW_US), NOW_US)
+    plan.refused(first(plan), NOW_US)
     assert plan.next(NOW_US) is None
-    assert plan.next(NOW_US + int(REFUSED_FOR_S * SECOND_US) + 1) is not None
+    assert first(plan) is None
+    assert first(plan, NOW_US + int(REFUSED_FOR_S * SECOND_US) + 1) is not None
 
 
 def test_the_estimate_is_honest_before_and_after_the_venues_cap_is_known():
@@ -142,19 +179,20 @@ def test_the_estimate_is_honest_before_and_after_the_venues_cap_is_known():
     periods = ("1min", "5min", "15min", "30min", "1hour", "4hour", "6hour", "12hour", "1day", "1week")
     day = timedelta(hours=12)
     plan.want(lookback([f"M{n}" for n in range(300)], periods, day, NOW_US))
-    assert 2_900 <= plan.left(NOW_US).requests <= 3_000
-    assert plan.left(NOW_US).candles > 300 * 710
-    question = plan.next(NOW_US)
+    question = first(plan)
+    assert 2_900 <= plan.left.requests <= 3_000
+    assert plan.left.candles > 300 * 710
     plan.answered(question, NOW_US, newest(opens(question), 100))
     assert ROWS_AN_ANSWER > 100
-    assert plan.left(NOW_US).requests > 300 * 7
+    survey(plan)
+    assert plan.left.requests > 300 * 7
 
 
 def test_the_venues_clock_decides_what_is_closed():
     plan = CandlePlan()
     plan.heed(Wanted(offset_us=3_600 * SECOND_US))
     plan.want({"AAA 1min": spans((120, 0))})
-    assert plan.next(NOW_US).to_s * SECOND_US <= NOW_US - 3_600 * SECOND_US
+    assert first(plan).to_s * SECOND_US <= NOW_US - 3_600 * SECOND_US
 
 
 @pytest.mark.parametrize(("period", "candles"), [("1min", 60), ("1hour", 2), ("1week", 2)])

@@ -31,7 +31,17 @@ def test_the_short_form_finds_nothing_against_the_recorder(tmp_path, capsys):
     code = chaos.main(["--short", "--seed", "11", "--keep", str(tmp_path)])
     told = capsys.readouterr().out
     assert code == 0, told
-    for event in ("kill ", "term ", "abort", "silence", "lose", "duplicates", "status=429", "kill lake"):
+    for event in (
+        "kill ",
+        "term ",
+        "abort",
+        "silence",
+        "lose",
+        "duplicates",
+        "status=429",
+        "kill lake",
+        "compact",
+    ):
         assert event in told
 
 
@@ -165,6 +175,7 @@ def whole():
     return Evidence(
         told, found, done, started_ns=(MINUTE_S - 9) * NS, rounds=5, segments=2, damage=[(1, "torn tail")],
         publish=(0, "Nothing new: the lake has all."), verify=(0, "equal"),
+        closed_days={("trades", "2026-11-22"): (1, 0)},
     )  # fmt: skip
 
 
@@ -391,6 +402,21 @@ def what_was_lost_at_the_kill_was_old_and_the_disk_was_full(evidence):
 @breaks(check.publish_has_nothing_left)
 def something_was_left_to_publish(evidence):
     evidence.publish = (0, "Published 3 trades.")
+
+
+@breaks(check.closed_days_are_compacted)
+def a_closed_day_is_not_compacted(evidence):
+    evidence.closed_days["depth", "2026-11-22"] = (3, 2)
+
+
+@breaks(check.closed_days_are_compacted)
+def the_day_never_ended(evidence):
+    evidence.closed_days.clear()
+
+
+@breaks(check.closed_days_are_compacted)
+def compacting_failed(evidence):
+    evidence.compact = (1, "no space left")
 
 
 @breaks(check.the_lake_is_what_the_journal_makes)

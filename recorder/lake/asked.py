@@ -31,6 +31,10 @@ class Candles:
     first_us: int | None
     last_us: int | None
 
+    @property
+    def topic(self) -> str:
+        return f"{self.market} {self.period}"
+
 
 def answer_of(
     market: str, period: str, asked_us: int, bounds_s: tuple[int, int], opens_s: Iterable[int]
@@ -43,12 +47,12 @@ def answer_of(
     )
 
 
-def answered_span(answer: Candles, period_us: int, offset_us: int) -> Span:
+def answered_span(answer: Candles, period_us: int, asked_us: int) -> Span:
     """[start, end) of the opens that an answer settles; empty (start >= end) where it settles none.
 
-    `offset_us` is our clock minus the venue's.
+    `asked_us` is when it was asked for by the venue's clock.
     """
-    last_closed = answer.asked_us - offset_us - SETTLE_US - period_us
+    last_closed = asked_us - SETTLE_US - period_us
     if answer.first_us is None or answer.last_us is None:
         return answer.from_us, min(answer.to_us, last_closed) + 1
     behind = max(0, -(-(answer.last_us - last_closed) // period_us))

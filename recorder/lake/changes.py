@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from recorder.lake.asked import SETTLE_US, Candles, answered_span
 from recorder.lake.block import Ints
+from recorder.lake.clocks import WINDOW_US, Clocks
 from recorder.lake.coverage import ALL
 from recorder.lake.files import as_us
 from recorder.lake.gapstate import MINUTE_PERIOD, Gap
@@ -23,17 +24,18 @@ from recorder.lake.repair import FOREVER_US
 from recorder.lake.rows import MINUTE_US, SOURCE
 from recorder.lake.spans import Span, Spans, both, clip, minus, spans_of, union
 
-CLOCKS_AGREE_US: Final = 30_000_000
-"""Clocks that differ by less are both right; by more, one is elsewhere: a replay, a machine without time."""
 GAP_REACH_US: Final = 2 * MINUTE_US
 """A gap may touch minutes so far beside it: the clocks differ by less than one, the lag varies by less."""
+UNSURE_US: Final = 3 * WINDOW_US
+"""How the clocks stood so long ago follows from what was pushed until now."""
+NOTHING: Final = (0, 0)
 
 
 class Remembered(msgspec.Struct):
     """What is kept between two commits. Spans are of whole minutes by the venue's clock, in us."""
 
-    offset_us: int = 0
-    """Our clock minus the venue's; 0 where they agree."""
+    heard: dict[int, Spans] = msgspec.field(default_factory=dict)
+    """How our clock stood against the venue's, see `Clocks`."""
     until_us: int = 0
     """The journal was read up to then, by our clock."""
     horizon_us: int = 0
@@ -45,12 +47,20 @@ class Remembered(msgspec.Struct):
     dirty: dict[str, Spans] = msgspec.field(default_factory=dict)
     """Minutes to judge, by market or of ALL."""
     answered: dict[str, Spans] = msgspec.field(default_factory=dict)
-    """By "market period": the opens of candles that the venue was asked for and has answered."""
+    """By "market period": the opens of candles that the venue was asked for and has answered, for good."""
     doubts: dict[str, Spans] = msgspec.field(default_factory=dict)
     """Minutes that an answer about their candle may better."""
     mend: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
-    """By "market period", or market for all its periods: a span, in our clock, in which gaps changed, answers
-    came, or the market was found to have traded."""
+    """By "market period", or market for all its periods, or ALL: a span, in our clock, in which gaps changed,
+    answers came, the market was found to have traded, or the clocks to have stood otherwise."""
+    moved: Spans = ()
+    """When, in our clock, the clocks were found to stand otherwise than the gaps made from grades have it."""
+    unsure: list[tuple[Candles, Span]] = msgspec.field(default_factory=list)
+    """Answers of just now, not yet in `answered`, and what they settle as the clocks seem to stand."""
+
+    @property
+    def clocks(self) -> Clocks:
+        return Clocks(self.heard)
 
 
 class Changes:
@@ -58,17 +68,30 @@ class Changes:
 
     def __init__(self, saved: bytes | None) -> None:
         self.known = msgspec.msgpack.decode(saved, type=Remembered) if saved else Remembered()
+        self.clocks = self.known.clocks
 
     def save(self) -> bytes:
         return msgspec.msgpack.encode(self.known)
 
     # --- what a commit brings -------------------------------------------------------------------------
 
-    def clocks(self, trades: pa.Table, books: pa.Table) -> None:
-        """Compare the clocks by new rows. To be told first: whatever else is told is placed by them."""
-        lags = [as_us(rows["ts_recv"]) - as_us(rows["ts_event"]) for rows in map(_pushes, (trades, books))]
-        if (lag := np.concatenate(lags)).size:
-            self.known.offset_us = _offset(int(np.median(lag)))
+    def hear(self, trades: pa.Table, books: pa.Table) -> None:
+        """Compare the clocks by rows, new or not. To be told first: what else is told is placed by them."""
+        known, pushes = self.known, [_pushes(rows) for rows in (trades, books)]
+        received, happened = (
+            np.concatenate([as_us(rows[name]) for rows in pushes]) for name in ("ts_recv", "ts_event")
+        )
+        before, self.clocks = self.clocks, self.clocks.learn(received, happened)
+        if self.clocks is before:
+            return
+        known.heard = dict(self.clocks.heard)
+        meant = self._meant
+        moved = clip(before.differ(self.clocks), meant[0][0], known.until_us) if meant else ()
+        for start, end in moved:
+            for clocks in (before, self.clocks):
+                self._mark(ALL, _reached(clocks, start, end))
+            self._mend(ALL, start, end)
+        known.moved = union(known.moved, moved)
 
     def due(self) -> dict[str, Spans]:
         """What is to be judged now, by market or of ALL."""
@@ -92,7 +115,7 @@ class Changes:
 
     def states(self, rows: pa.Table) -> None:
         """New states: they are counted."""
-        self._mark_rows(rows, as_us(rows["ts_recv"]) - self.known.offset_us)
+        self._mark_rows(rows, self.clocks.venues(as_us(rows["ts_recv"])))
 
     def candles(self, rows: pa.Table) -> None:
         """Candles that are new or have another version."""
@@ -106,7 +129,7 @@ class Changes:
         spans: dict[str, list[tuple[int, int]]] = {}
         for gap in changed:
             end_us = max(known.until_us, gap.ts_start) if gap.ts_end is None else gap.ts_end
-            spans.setdefault(gap.market, []).append(self._reached(gap.ts_start, end_us))
+            spans.setdefault(gap.market, []).extend(_reached(self.clocks, gap.ts_start, end_us))
             if gap.stream == "kline":
                 self._mend(f"{gap.market} {gap.period}", gap.ts_start, end_us)
         for market, pieces in spans.items():
@@ -115,41 +138,64 @@ class Changes:
     def mended(self, market: str, start_us: int, end_us: int | None) -> None:
         """Less is missing of a gap in a market's minutely candles than was judged by."""
         end_us = max(self.known.until_us, start_us) if end_us is None else end_us
-        self._mark(market, spans_of([self._reached(start_us, end_us)]))
-
-    def _reached(self, start_us: int, end_us: int) -> Span:
-        """What a gap may touch, by the venue's clock."""
-        offset = self.known.offset_us
-        return start_us - GAP_REACH_US - offset, end_us + GAP_REACH_US - offset
+        self._mark(market, _reached(self.clocks, start_us, end_us))
 
     def answers(self, answers: Iterable[Candles]) -> None:
-        """The venue has answered about candles: given or not, they need not be asked for again."""
+        """The venue has answered about candles: given or not, they need not be asked for again.
+
+        To be told after `advance`: an answer of just now is looked at again with every commit until pushes
+        have told how the clocks stood.
+        """
         known = self.known
-        for answer in answers:
-            width = period_us(answer.period)
-            start, end = answered_span(answer, width, known.offset_us)
-            if not width or start >= end:
+        told = [*known.unsure, *((answer, NOTHING) for answer in answers)]
+        known.unsure = []
+        for answer, before in told:
+            if (width := period_us(answer.period)) == 0:
                 continue
-            topic = f"{answer.market} {answer.period}"
-            before = known.answered.get(topic, ())
-            known.answered[topic] = union(before, ((start, end),))
-            self._mend(topic, start + known.offset_us, end + width + known.offset_us)
-            if answer.period == MINUTE_PERIOD:
-                fresh = minus(((start, end),), before)
-                self._mark(answer.market, both(known.doubts.get(answer.market, ()), fresh))
+            span = answered_span(answer, width, self.clocks.venue(answer.asked_us))
+            if span != before:
+                self._answered_otherwise(answer, before, span)
+            if answer.asked_us >= known.until_us - UNSURE_US:
+                known.unsure.append((answer, span))
+            else:
+                known.answered[answer.topic] = union(known.answered.get(answer.topic, ()), spans_of([span]))
+
+    def _answered_otherwise(self, answer: Candles, before: Span, span: Span) -> None:
+        gained, lost = (
+            minus(spans_of([one]), spans_of([two])) for one, two in ((span, before), (before, span))
+        )
+        for start, end in (*gained, *lost):
+            width = period_us(answer.period)
+            self._mend(answer.topic, self.clocks.ours(start), self.clocks.ours(end + width))
+        if answer.period == MINUTE_PERIOD:
+            fresh = minus(gained, self.known.answered.get(answer.topic, ()))
+            self._mark(answer.market, both(self.known.doubts.get(answer.market, ()), fresh))
+            self._mark(answer.market, lost)
+
+    @property
+    def answered(self) -> dict[str, Spans]:
+        """By "market period": the opens of candles that the venue was asked for and has answered."""
+        found = dict(self.known.answered)
+        for answer, span in self.known.unsure:
+            found[answer.topic] = union(found.get(answer.topic, ()), spans_of([span]))
+        return found
 
     def advance(self, until_us: int, recorded: Mapping[str, Recorded]) -> None:
         """The journals were read up to `until_us`; what each recorder meant to record when."""
         known = self.known
         known.until_us = max(known.until_us, until_us)
         self._recorded(recorded)
-        horizon = (known.until_us - known.offset_us - SETTLE_US) // MINUTE_US * MINUTE_US
+        horizon = (self.clocks.venue(known.until_us) - SETTLE_US) // MINUTE_US * MINUTE_US
         if horizon > known.horizon_us:
-            meant = union(*(spans for topics in known.recorded.values() for spans in topics.values()))
-            span = (known.horizon_us + known.offset_us, horizon + known.offset_us)
-            for start, end in clip(meant, *span):
-                self._mark(ALL, ((start - known.offset_us, end - known.offset_us),))
+            meant = self._venues(clip(self._meant, 0, known.until_us))
+            self._mark(ALL, clip(meant, known.horizon_us, horizon))
             known.horizon_us = horizon
+
+    @property
+    def _meant(self) -> Spans:
+        """When anything was meant to be recorded, by our clock."""
+        topics = (spans for own in self.known.recorded.values() for spans in own.values())
+        return union(*topics)
 
     def _recorded(self, recorded: Mapping[str, Recorded]) -> None:
         known = self.known
@@ -162,9 +208,12 @@ class Changes:
             for topic, spans in now.items():
                 old = before.get(topic, ())
                 changed = clip(union(minus(spans, old), minus(old, spans)), 0, known.until_us + MINUTE_US)
-                moved = spans_of((start - known.offset_us, end - known.offset_us) for start, end in changed)
-                self._mark(topic.partition(" ")[2], moved)
+                self._mark(topic.partition(" ")[2], self._venues(changed))
             known.recorded[recorder] = now
+
+    def _venues(self, spans: Spans) -> Spans:
+        """Spans of our time by the venue's clock."""
+        return union(*(self.clocks.images(start, end) for start, end in spans))
 
     # --- marks ------------------------------------------------------------------------------------------
 
@@ -190,7 +239,7 @@ class Changes:
 
     def _recorded_before(self, market: str, us: int) -> Span:
         """From when a market was first meant to be recorded up to a time of the venue's, by our clock."""
-        end_us = us + self.known.offset_us
+        end_us = self.clocks.ours(us)
         topics = (topics.get(f"kline {market}", ()) for topics in self.known.recorded.values())
         return min([end_us, *(spans[0][0] for spans in topics if spans)]), end_us
 
@@ -199,18 +248,19 @@ class Changes:
         self.known.mend[topic] = (min(start, start_us), max(end, end_us))
 
 
-def mend_topics(market: str, period: str | None) -> tuple[str, str]:
+def mend_topics(market: str, period: str | None) -> tuple[str, str, str]:
     """The names in `Remembered.mend` that speak of a gap."""
-    return f"{market} {period}", market
+    return f"{market} {period}", market, ALL
 
 
 def _pushes(rows: pa.Table) -> pa.Table:
     return rows.filter(pc.equal(rows["source"], SOURCE))
 
 
-def _offset(lag_us: int) -> int:
-    """The clocks' difference as whole minutes: a candle's minute must not depend on a millisecond of lag."""
-    return 0 if abs(lag_us) < CLOCKS_AGREE_US else round(lag_us / MINUTE_US) * MINUTE_US
+def _reached(clocks: Clocks, start_us: int, end_us: int) -> Spans:
+    """What a gap may touch, by the venue's clock."""
+    images = clocks.images(start_us, max(end_us, start_us + 2))
+    return spans_of((low - GAP_REACH_US, high + GAP_REACH_US) for low, high in images)
 
 
 def _minutes(start_us: int, end_us: int) -> tuple[int, int]:

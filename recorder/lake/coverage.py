@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from recorder.lake.clocks import Clocks
 from recorder.lake.files import as_us
 from recorder.lake.grading import MINUTE_S, Observed, Precision, Told, Traded, judge
 from recorder.lake.missing import GapBook, Missing, RecordedBy, recorded_by_any
@@ -29,7 +30,7 @@ ALL: Final = ""
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything that the minutes from `start_us` on are judged by. Row times and `answered` (by market) are
-    by the venue's clock; `gaps` and `recorded` by ours, `offset_us` ahead where no row tells better."""
+    by the venue's clock; `gaps` and `recorded` by ours."""
 
     start_us: int
     minutes: int
@@ -44,7 +45,7 @@ class Evidence:
     first_us: Mapping[str, int]
     """The minute of each market's first trade or candle: before it nothing can be missing."""
     precision: Mapping[str, Precision]
-    offset_us: int
+    clocks: Clocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,10 @@ class _Minutes:
         books = _of_markets(evidence.books, frame)
         trades = evidence.trades.filter(pa.array(as_us(evidence.trades["ts_event"]) >= evidence.start_us))
         self._traded = gather_trades(trades, books, frame, scales)
-        own = books.filter(pa.array(as_us(books["ts_event"]) >= evidence.start_us))
-        self._books = count_rows(own, as_us(own["ts_event"]), frame)
+        self._books = count_rows(books, as_us(books["ts_event"]), frame)
         states = _of_markets(evidence.states, frame)
-        self._states = count_rows(states, as_us(states["ts_recv"]) - evidence.offset_us, frame)
-        self._low, self._high = lags([evidence.trades, evidence.books], frame, evidence.offset_us)
+        self._states = count_rows(states, evidence.clocks.venues(as_us(states["ts_recv"])), frame)
+        self._low, self._high = lags([evidence.trades, evidence.books], frame, evidence.clocks)
         self._candles = {
             (row["market"], row["ts_open"]): row for row in _with_us(evidence.candles, "ts_open", "ts_recv")
         }
@@ -204,7 +204,8 @@ def _scale(precision: Precision | None) -> float:
 
 def _of_markets(rows: pa.Table, frame: Frame) -> pa.Table:
     """Rows of the frame's markets: others were not recorded then, and have no trade and no candle."""
-    return rows.filter(pa.array(frame.codes(rows) >= 0)) if rows.num_rows else rows
+    own = frame.codes(rows) >= 0
+    return rows if own.all() else rows.filter(pa.array(own))
 
 
 def _with_us(rows: pa.Table, *times: str) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from recorder.lake.coverage import ALL
 from recorder.lake.files import HOUR_US, as_us
 from recorder.lake.gapfiles import MISSED
 from recorder.lake.intake import ID_TAKEN
-from recorder.lake.spans import Spans, clip, spans_of, union
+from recorder.lake.spans import Spans, clip, spans_of, union, within
 from recorder.lake.tables import COVERAGE, DEPTH, GAPS, KLINES, REJECTS, TRADES, Table
 
 _ORIGIN: Final = {
@@ -77,7 +77,7 @@ class Exempt:
 
     def _certain(self, rows: pa.Table) -> Bools:
         missed = _is(rows["reason"], MISSED)
-        happened = as_us(rows["ts_start"]) - self.live.offset_us
+        happened = self.live.clocks.venues(as_us(rows["ts_start"]))
         doubtful = missed if self._copies else missed & self._open(rows, happened, HOUR_US)
         topics = {*self.live.mend, *self.fresh.mend}
         names = zip(rows["market"].to_pylist(), rows["period"].to_pylist(), strict=True)
@@ -91,7 +91,7 @@ class Exempt:
         found = np.zeros(rows.num_rows, np.bool_)
         for market in set(markets.tolist()):
             own = markets == market
-            found[own] = _within(times[own], _widened(self._open_minutes(market), width_us))
+            found[own] = within(times[own], _widened(self._open_minutes(market), width_us))
         return found
 
     def _open_minutes(self, market: str | None) -> Spans:
@@ -115,9 +115,3 @@ def _is(column: pa.ChunkedArray, text: str) -> Bools:
 
 def _widened(spans: Spans, width_us: int) -> Spans:
     return spans_of((start // width_us * width_us, -(-end // width_us) * width_us) for start, end in spans)
-
-
-def _within(times: Ints, spans: Spans) -> Bools:
-    edges = np.array([edge for span in spans for edge in span], np.int64)
-    inside: Bools = np.searchsorted(edges, times, "right") % 2 == 1
-    return inside

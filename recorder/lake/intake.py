@@ -52,9 +52,10 @@ class Intake:
         """The commit of all rows in waiting, and how many each table gains. Nothing new changes nothing."""
         commit, gained = Commit(), Counter[str]()
         rejects = [rows for source in sources.values() for rows in source.rows[REJECTS.name]]
+        received: dict[str, pa.Table] = {}
         fresh: dict[str, pa.Table] = {STATE.name: _waiting(sources, STATE)}
         for table in DEDUPED:
-            rows = _waiting(sources, table)
+            rows = received[table.name] = _waiting(sources, table)
             fresh[table.name], conflicts = new_rows(rows, table, self._highs[table.name], self._stored)
             rejects.append(_conflict_rejects(conflicts))
         fresh[REJECTS.name] = pa.concat_tables(rejects)
@@ -66,6 +67,7 @@ class Intake:
         gained[KLINES.name] = candles.num_rows
         changed = self._replace_gaps(commit, sources)
         gained[GAPS.name] = sum(gap.ts_end is not None for gap in changed)
+        self._changes.hear(received[TRADES.name], received[DEPTH.name])
         self._note(sources, fresh, candles, changed)
         self._record_state(commit, sources, number)
         return commit, dict(gained)
@@ -128,7 +130,6 @@ class Intake:
         """Tell what has to be judged (again)."""
         changes = self._changes
         until_us = max((source.seen_until_ns for source in sources.values()), default=0) // 1000
-        changes.clocks(fresh[TRADES.name], fresh[DEPTH.name])
         changes.advance(until_us, {name: source.recorded for name, source in sources.items()})
         changes.pushed(fresh[TRADES.name], fresh[DEPTH.name])
         changes.states(fresh[STATE.name])

@@ -3,7 +3,7 @@
 A candle is pushed again as a whole each time it changes. So a gap costs only the candles that closed in it,
 whose last version never came: it is repaired when the venue has been asked for each of those after its close.
 A candle that it did not give, although the market had traded before, remains missing, and so does one that
-was not asked for yet. Times of gaps are in the recorder's clock, `offset_us` ahead of the venue's.
+was not asked for yet. Times of gaps are in the recorder's clock, those of candles in the venue's.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from recorder.exchange.endpoints import PERIOD_SECONDS
 from recorder.lake.asked import opens_closing_within
+from recorder.lake.clocks import Clocks
 from recorder.lake.spans import Span, Spans, clip
 
 CLOSE_SLACK_US: Final = 2_000_000
@@ -23,13 +24,14 @@ def period_us(period: str) -> int:
     return PERIOD_SECONDS.get(period, 0) * 1_000_000
 
 
-def needed(start_us: int, end_us: int, period: str, offset_us: int) -> Span:
+def needed(start_us: int, end_us: int, period: str, clocks: Clocks) -> Span:
     """[start, end) of the opens of candles whose last version a gap may have cost."""
-    return opens_closing_within(start_us - offset_us, end_us - offset_us, period_us(period), CLOSE_SLACK_US)
+    start, end = clocks.venue(start_us), clocks.venue(end_us)
+    return opens_closing_within(start, end, period_us(period), CLOSE_SLACK_US)
 
 
 def mended(
-    row: Mapping[str, Any], answered: Spans, given: Collection[int], first_us: int, offset_us: int
+    row: Mapping[str, Any], answered: Spans, given: Collection[int], first_us: int, clocks: Clocks
 ) -> dict[str, Any]:
     """A gap row of stream `kline` with its repair. `given`: opens of the candles that the lake has.
 
@@ -39,7 +41,7 @@ def mended(
     width = period_us(row["period"])
     if row["ts_end"] is None or not width:
         return _row(row, "none", (row["ts_start"], row["ts_end"]), detail)
-    span = needed(row["ts_start"], row["ts_end"], row["period"], offset_us)
+    span = needed(row["ts_start"], row["ts_end"], row["period"], clocks)
     opens = [open_us for open_us in _opens(span, width, given) if open_us >= first_us]
     if not opens:
         return _row(row, "fully", (None, None), _told(detail, "none closed in it"))
@@ -53,7 +55,8 @@ def mended(
     told += f", {len(absent)} not given by the venue" if absent else ""
     if not left:
         return _row(row, "fully", (None, None), _told(detail, told))
-    return _row(row, "partly", (left[0] + offset_us, left[-1] + width + offset_us), _told(detail, told))
+    remains = clocks.ours(left[0]), clocks.ours(left[-1] + width)
+    return _row(row, "partly", remains, _told(detail, told))
 
 
 def _opens(span: Span, width: int, given: Collection[int]) -> list[int]:

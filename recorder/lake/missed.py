@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from recorder.lake.clocks import Clocks
 from recorder.lake.gapfiles import MISSED
 from recorder.lake.gapstate import MINUTE_PERIOD
 from recorder.lake.rows import MINUTE_US
@@ -17,7 +18,7 @@ NOBODY: Final = ""
 """The recorder of a gap that none has told."""
 
 
-def missed_rows(coverage: pa.Table, offset_us: int) -> Iterator[dict[str, Any]]:
+def missed_rows(coverage: pa.Table, clocks: Clocks) -> Iterator[dict[str, Any]]:
     """The gaps of an hour's minutes, neighbours of one kind joined; times in the recorder's clock."""
     runs: dict[tuple[str, str, str], dict[str, Any]] = {}
     lost = coverage.filter(pa.array([bool(text) for text in coverage["missed"].to_pylist()], pa.bool_()))
@@ -32,7 +33,7 @@ def missed_rows(coverage: pa.Table, offset_us: int) -> Iterator[dict[str, Any]]:
     for market, minute, missed, reason in sorted(told):
         for part in missed.split(","):
             stream, _, repaired = part.partition("=")
-            start, end = minute + offset_us, minute + offset_us + MINUTE_US
+            start, end = clocks.ours(minute), clocks.ours(minute + MINUTE_US)
             run = runs.get((market, stream, repaired))
             if run is not None and run["ts_end"] == start:
                 run["ts_end"] = end

@@ -16,7 +16,11 @@ class Precisions:
         names, places = markets["market"].to_pylist(), markets["precisions"].to_pylist()
         for market, recv_us, own in sorted(zip(names, times, places, strict=True), key=lambda row: row[:2]):
             precision = Precision(*(_step((own or {}).get(name)) for name in ("amount", "quote", "base")))
-            self._known.setdefault(market, []).append((recv_us, precision))
+            known = self._known.setdefault(market, [])
+            if not known or known[-1][1] != precision:
+                known.append((recv_us, precision))
+        self.changed_us = sorted({recv_us for known in self._known.values() for recv_us, _ in known[1:]})
+        """When a market's precision became another one than it had been."""
 
     def at(self, us: int) -> dict[str, Precision]:
         """Of each market what was valid at an instant of the recorder's clock; before its first description

@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from recorder.lake.changes import Remembered
+from recorder.lake.clocks import Clocks
 from recorder.lake.compare import Comparer, Difference, Digest, Rows
 from recorder.lake.exempt import Exempt
 from recorder.lake.files import DAY_US, as_us, day_of, read_file
@@ -90,12 +91,12 @@ def known(lake: Snapshot) -> Remembered:
     return msgspec.msgpack.decode(saved, type=Remembered) if saved else Remembered()
 
 
-def first_day(beginning: Beginning, table: Table, offset_us: int) -> str:
+def first_day(beginning: Beginning, table: Table, clocks: Clocks) -> str:
     """The first UTC day of a table that what is left of the journal makes whole; "" for all of them."""
     if beginning.since_us is None:
         return ""
-    clock_us = offset_us if table in _BY_THEIR_CLOCK else 0
-    day = -(-(beginning.since_us - clock_us + CLOCK_MARGIN_US) // DAY_US)
+    since_us = clocks.venue(beginning.since_us) if table in _BY_THEIR_CLOCK else beginning.since_us
+    day = -(-(since_us + CLOCK_MARGIN_US) // DAY_US)
     return day_of(day * DAY_US)
 
 
@@ -128,12 +129,12 @@ def prove(live: Snapshot, made: Made, beginning: Beginning, spill: Path, tell: T
                 if table is not REMOVED:
                     left_out.append(f"{table.name}: what it follows from is gone with the journal")
                 continue
-            since = first_day(beginning, table, exempt.live.offset_us)
+            since = first_day(beginning, table, exempt.live.clocks)
             compared = _compare(sides, table, since, comparer)
             proofs.append(compared.proof)
             left_out += compared.left_out
             tell(_line(compared.proof))
-    whole_from = first_day(beginning, TRADES, exempt.live.offset_us) or None
+    whole_from = first_day(beginning, TRADES, exempt.live.clocks) or None
     return Proof(tuple(proofs), whole_from, tuple(left_out), made.damage)
 
 

@@ -113,7 +113,7 @@ def _refuse_without_space(data_dir: Path, files: Iterable[FileInfo]) -> None:
 
 
 def _reaches_not(beginning: Beginning, old: Snapshot) -> str:
-    day = first_day(beginning, TRADES, known(old).offset_us)
+    day = first_day(beginning, TRADES, known(old).clocks)
     return (
         f"the journal begins later than the lake: what is older than {day} cannot be made again; "
         "`--partial` makes the days from then on again and leaves those before as they are"
@@ -125,7 +125,11 @@ def _seed(beginning: Beginning) -> dict[str, bytes]:
     if beginning.base is None:
         return {}
     changes = Changes(beginning.base.settle)
-    changes.known.dirty, changes.known.mend = {}, {}  # of days before the first that counts
+    changes.known.dirty, changes.known.mend, changes.known.moved = (
+        {},
+        {},
+        (),
+    )  # of days before the first that counts
     recorders = {f"{RECORDER_STATE}{name}": saved for name, saved in beginning.base.recorders.items()}
     return {**recorders, SETTLE_STATE: changes.save(), FORMAT_STATE: FORMAT, "commits": b"0"}
 

@@ -85,10 +85,10 @@ class Retention:
             self._manifest.commit(Commit(state=state))
         known.dirty = _since(known.dirty, closed_us)
         known.doubts = _since(known.doubts, closed_us)
+        ours_us = known.clocks.ours(closed_us)
+        known.moved = clip(known.moved, ours_us, FOREVER_US)
         known.mend = {
-            topic: (max(start, closed_us + known.offset_us), end)
-            for topic, (start, end) in known.mend.items()
-            if end > closed_us + known.offset_us
+            topic: (max(start, ours_us), end) for topic, (start, end) in known.mend.items() if end > ours_us
         }
 
     def retire(self, keep: Mapping[str, timedelta], now_us: int) -> list[Gone]:

@@ -4,7 +4,7 @@
 commit of its own. When it ran, and how often, changes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -13,26 +13,28 @@ import pyarrow.compute as pc
 
 from recorder.lake.block import Bools
 from recorder.lake.changes import GAP_REACH_US, Changes, mend_topics
+from recorder.lake.clocks import Clocks
 from recorder.lake.coverage import Evidence, cover
 from recorder.lake.draft import add_file, bucket
 from recorder.lake.files import DAY_US, HOUR_US, as_us, read_file
 from recorder.lake.gapfiles import MISSED, gap_table, gaps_touching, replace_gaps, told_gaps
 from recorder.lake.gapstate import MINUTE_PERIOD
-from recorder.lake.manifest import Commit, Manifest
+from recorder.lake.manifest import Commit, FileInfo, Manifest
 from recorder.lake.mend import mended, needed
 from recorder.lake.missed import missed_rows
 from recorder.lake.precisions import Precisions
+from recorder.lake.repair import FOREVER_US
 from recorder.lake.rows import MINUTE_US
-from recorder.lake.spans import Spans, clip, minus, spans_of, union
+from recorder.lake.spans import Spans, clip, minus, spans_of, union, within
 from recorder.lake.stored import between, stored
 from recorder.lake.tables import COVERAGE, DEPTH, GAPS, KLINES, MARKETS, STATE, TRADES
 from recorder.lake.wanted import Wanted
 from recorder.lake.witness import BOOK_AGE_US
 
-WINDOW_US: Final = 10 * MINUTE_US
-"""Minutes judged at once where there are many rows: bounds what is held, at any load."""
-MANY_ROWS: Final = 500_000
-"""Rows of trades and books in the files of an hour from which on it is judged in parts."""
+WINDOWS_US: Final = tuple(minutes * MINUTE_US for minutes in (60, 30, 10, 5, 2))
+"""What is judged at once: the first of these whose files do not hold too many rows, else a minute."""
+MANY_ROWS: Final = 1_000_000
+"""Rows of trades and books: bounds what is held, at any load."""
 REPAIRED_FOR_US: Final = 31 * DAY_US
 """The service sees to gaps of so long; what is older is repaired by hand."""
 SETTLE_STATE: Final = "settle"
@@ -43,6 +45,8 @@ _BOOK_COLUMNS: Final = ("market", "ts_event", "ts_recv", "bid_price", "ask_price
 
 def settle(manifest: Manifest, changes: Changes) -> Iterator[Commit]:
     """The commits that bring the lake up to date; each has to be committed before the next is asked for."""
+    if changes.known.moved:
+        yield _forget_missed(manifest, changes)
     if changes.known.mend:
         yield _mend(manifest, changes)
     precisions = Precisions(_all_rows(manifest))
@@ -62,7 +66,11 @@ def _judge(manifest: Manifest, changes: Changes, precisions: Precisions, due: di
     """Judge the minutes of the first window that has some."""
     known = changes.known
     start_us = min(spans[0][0] for spans in due.values())
-    end_us = min(_window_end(manifest, start_us), known.horizon_us)
+    end_us = min(
+        _window_end(manifest, start_us),
+        _described_until(changes.clocks, precisions, start_us),
+        known.horizon_us,
+    )
     wanted = {market: own for market, spans in due.items() if (own := clip(spans, start_us, end_us))}
     covered = cover(_evidence(manifest, changes, precisions, start_us, end_us), wanted)
     changes.judged((start_us, end_us))
@@ -72,46 +80,63 @@ def _judge(manifest: Manifest, changes: Changes, precisions: Precisions, due: di
     path, date, first_hour = bucket(manifest, COVERAGE, hour)
     there = _read(manifest, path)
     rows = pa.concat_tables([there.filter(pa.array(_others(there, wanted))), covered.rows])
-    if not _same(rows, there):
+    of_hour = rows.filter(pa.array(as_us(rows["minute"]) // HOUR_US == hour))
+    if changed := not _same(rows, there):
         add_file(manifest, commit, COVERAGE, rows, path, date, first_hour)
-        _replace_missed(manifest, commit, rows, hour, known.offset_us)
+    if changed or pc.any(pc.not_equal(of_hour["missed"], "")).as_py():
+        _replace_missed(manifest, commit, of_hour, hour, changes.clocks)
     commit.state[SETTLE_STATE] = changes.save()
     return commit
 
 
 def _window_end(manifest: Manifest, start_us: int) -> int:
     """How far is judged at once: the hour to its end, or a part of it."""
-    end_us = (start_us // HOUR_US + 1) * HOUR_US
-    files = [file for table in (TRADES, DEPTH) for file in manifest.overlapping(table.name, start_us, end_us)]
-    many = sum(file.rows for file in files) > MANY_ROWS
-    return min(start_us + WINDOW_US, end_us) if many else end_us
+    hour_us = (start_us // HOUR_US + 1) * HOUR_US
+    files = [
+        file for table in (TRADES, DEPTH) for file in manifest.overlapping(table.name, start_us, hour_us)
+    ]
+    ends = (min(start_us + window_us, hour_us) for window_us in WINDOWS_US)
+    few = (end_us for end_us in ends if sum(_rows(file, start_us, end_us) for file in files) <= MANY_ROWS)
+    return next(few, start_us + MINUTE_US)
+
+
+def _rows(file: FileInfo, start_us: int, end_us: int) -> float:
+    """About how many rows of a file lie within [start, end)."""
+    within_us = min(end_us, file.max_us + 1) - max(start_us, file.min_us)
+    return file.rows * max(0, within_us) / (file.max_us + 1 - file.min_us)
+
+
+def _described_until(clocks: Clocks, precisions: Precisions, start_us: int) -> int:
+    """The next minute in which a market's description says something new: each is judged by its own."""
+    minutes = (clocks.venue(us) // MINUTE_US * MINUTE_US for us in precisions.changed_us)
+    return min((minute for minute in minutes if minute > start_us), default=FOREVER_US)
 
 
 def _evidence(
     manifest: Manifest, changes: Changes, precisions: Precisions, start_us: int, end_us: int
 ) -> Evidence:
     known = changes.known
-    offset = known.offset_us
+    clocks = changes.clocks
     before = start_us - BOOK_AGE_US
     minutely = between(KLINES, start_us, end_us) & (pc.field("period") == MINUTE_PERIOD)
-    recv = (start_us + offset, end_us + offset)
+    first, last = sorted((clocks.ours(start_us), clocks.ours(end_us)))
     return Evidence(
         start_us=start_us,
         minutes=(end_us - start_us) // MINUTE_US,
         trades=stored(manifest, TRADES, before, end_us, between(TRADES, before, end_us), _TRADE_COLUMNS),
         books=stored(manifest, DEPTH, before, end_us, between(DEPTH, before, end_us), _BOOK_COLUMNS),
-        states=stored(manifest, STATE, *recv, between(STATE, *recv), ("market", "ts_recv")),
+        states=stored(manifest, STATE, first, last, between(STATE, first, last), ("market", "ts_recv")),
         candles=stored(manifest, KLINES, start_us, end_us, minutely),
-        gaps=told_gaps(manifest, recv[0] - GAP_REACH_US, recv[1] + GAP_REACH_US),
+        gaps=told_gaps(manifest, first - GAP_REACH_US, last + GAP_REACH_US),
         recorded=known.recorded,
         answered={
             topic.removesuffix(f" {MINUTE_PERIOD}"): spans
-            for topic, spans in known.answered.items()
+            for topic, spans in changes.answered.items()
             if topic.endswith(f" {MINUTE_PERIOD}")
         },
         first_us=known.first_us,
-        precision=precisions.at(end_us + offset),
-        offset_us=offset,
+        precision=precisions.at(clocks.ours(start_us + MINUTE_US)),
+        clocks=clocks,
     )
 
 
@@ -136,22 +161,32 @@ def _others(there: pa.Table, wanted: dict[str, Spans]) -> Bools:
     return ~judged
 
 
-def _replace_missed(
-    manifest: Manifest, commit: Commit, coverage: pa.Table, hour: int, offset_us: int
-) -> None:
+def _replace_missed(manifest: Manifest, commit: Commit, of_hour: pa.Table, hour: int, clocks: Clocks) -> None:
     """Make the gaps that only the witnesses tell of one hour anew."""
-    minutes = as_us(coverage["minute"])
-    of_hour = coverage.filter(pa.array(minutes // HOUR_US == hour))
-    start, end = hour * HOUR_US + offset_us, (hour + 1) * HOUR_US + offset_us
+    start, end = clocks.ours(hour * HOUR_US), clocks.ours((hour + 1) * HOUR_US)
+    replace_gaps(
+        manifest, commit, gap_table(missed_rows(of_hour, clocks)), *_but_missed(spans_of([(start, end)]))
+    )
+
+
+def _forget_missed(manifest: Manifest, changes: Changes) -> Commit:
+    """Drop the gaps made from grades where the clocks stood otherwise; their hours are judged anew."""
+    moved, changes.known.moved = changes.known.moved, ()
+    commit = Commit()
+    replace_gaps(manifest, commit, gap_table([]), *_but_missed(moved))
+    commit.state[SETTLE_STATE] = changes.save()
+    return commit
+
+
+def _but_missed(spans: Spans) -> tuple[set[int], Callable[[pa.Table], Bools]]:
+    """The days of some spans of our time, and all gaps but those made from grades that began in them."""
 
     def keep(gaps: pa.Table) -> Bools:
-        starts = as_us(gaps["ts_start"])
         missed = np.asarray(pc.equal(gaps["reason"], MISSED).combine_chunks())
-        kept: Bools = ~(missed & (starts >= start) & (starts < end))
+        kept: Bools = ~(missed & within(as_us(gaps["ts_start"]), spans))
         return kept
 
-    days = {start // DAY_US, (end - 1) // DAY_US}
-    replace_gaps(manifest, commit, gap_table(missed_rows(of_hour, offset_us)), days, keep)
+    return {day for start, end in spans for day in range(start // DAY_US, (end - 1) // DAY_US + 1)}, keep
 
 
 def _read(manifest: Manifest, path: str) -> pa.Table:
@@ -175,12 +210,13 @@ def _mend(manifest: Manifest, changes: Changes) -> Commit:
     start_us = min(start for start, _ in topics.values())
     gaps = gaps_touching(manifest, start_us, max(end for _, end in topics.values()))
     rows = [row for row in _kline_gaps(gaps) if _touches(row, topics)]
-    given = _given(manifest, rows, known.offset_us)
+    given = _given(manifest, rows, changes.clocks)
+    all_answered = changes.answered
     fresh = []
     for row in rows:
         topic = f"{row['market']} {row['period']}"
-        answered, first = known.answered.get(topic, ()), known.first_us.get(row["market"], 0)
-        better = mended(row, answered, given.get(topic, frozenset()), first, known.offset_us)
+        answered, first = all_answered.get(topic, ()), known.first_us.get(row["market"], 0)
+        better = mended(row, answered, given.get(topic, frozenset()), first, changes.clocks)
         if better != row:
             fresh.append(better)
             if row["period"] == MINUTE_PERIOD:
@@ -194,16 +230,17 @@ def wanted(manifest: Manifest, changes: Changes, until_us: dict[str, int]) -> Wa
     """What the venue should be asked for; `until_us` is how far each recorder's journal was read."""
     known = changes.known
     now_us = known.until_us
+    answered = changes.answered
     repairs = {f"{market} {MINUTE_PERIOD}": spans for market, spans in known.doubts.items()}
     for row in _kline_gaps(gaps_touching(manifest, now_us - REPAIRED_FOR_US, now_us)):
         if row["repaired"] != "fully":
             end_us = now_us if row["ts_end"] is None else row["ts_end"]
-            span = needed(row["ts_start"], end_us, row["period"], known.offset_us)
+            span = needed(row["ts_start"], end_us, row["period"], changes.clocks)
             topic = f"{row['market']} {row['period']}"
             repairs[topic] = union(repairs.get(topic, ()), spans_of([span]))
-    left = {topic: minus(spans, known.answered.get(topic, ())) for topic, spans in repairs.items()}
+    left = {topic: minus(spans, answered.get(topic, ())) for topic, spans in repairs.items()}
     repairs = {topic: spans for topic, spans in left.items() if spans}
-    return Wanted(known.offset_us, until_us, repairs, known.answered)
+    return Wanted(now_us - changes.clocks.venue(now_us), until_us, repairs, answered)
 
 
 def _kline_gaps(gaps: pa.Table) -> list[dict[str, Any]]:
@@ -224,10 +261,10 @@ def _touches(row: dict[str, Any], topics: dict[str, tuple[int, int]]) -> bool:
     )
 
 
-def _given(manifest: Manifest, gaps: list[dict[str, Any]], offset_us: int) -> dict[str, frozenset[int]]:
+def _given(manifest: Manifest, gaps: list[dict[str, Any]], clocks: Clocks) -> dict[str, frozenset[int]]:
     """By "market period": the opens of the candles that the lake has around those gaps."""
     spans = [
-        needed(row["ts_start"], row["ts_end"], row["period"], offset_us)
+        needed(row["ts_start"], row["ts_end"], row["period"], clocks)
         for row in gaps
         if row["ts_end"] is not None
     ]

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 Span: TypeAlias = tuple[int, int]
 Spans: TypeAlias = tuple[Span, ...]
 """[(start, end), ...] in order; every start < end, and no two touch."""
@@ -55,3 +58,10 @@ def clip(spans: Spans, start: int, end: int) -> Spans:
 def length(spans: Spans) -> int:
     """How much the set holds."""
     return sum(end - start for start, end in spans)
+
+
+def within(times: NDArray[np.int64], spans: Spans) -> NDArray[np.bool_]:
+    """Which of many times are in the set."""
+    edges = np.array([edge for span in spans for edge in span], np.int64)
+    inside: NDArray[np.bool_] = np.searchsorted(edges, times, "right") % 2 == 1
+    return inside

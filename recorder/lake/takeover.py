@@ -18,7 +18,7 @@ from recorder.lake.tables import TABLES
 def take_over(manifest: Manifest, old: Snapshot, fresh: Snapshot, beginning: Beginning) -> None:
     """Replace the days that the journal makes whole, but for those that retention removed; others stay."""
     since = {
-        table.name: first_day(beginning, table, known(old).offset_us)
+        table.name: first_day(beginning, table, known(old).clocks)
         for table in TABLES.values()
         if makes(beginning, table)
     }

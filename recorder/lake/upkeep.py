@@ -139,4 +139,5 @@ def digest_of(missing: MissingBooks, known: Remembered, date: str) -> bytes:
 
 def _by_our_clock(known: Remembered, date: str) -> tuple[int, int]:
     start_us = int(datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp()) * 1_000_000
-    return start_us + known.offset_us - GAP_REACH_US, start_us + DAY_US + known.offset_us + GAP_REACH_US
+    clocks = known.clocks
+    return clocks.ours(start_us) - GAP_REACH_US, clocks.ours(start_us + DAY_US) + GAP_REACH_US

@@ -14,12 +14,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recorder.lake.block import Bools, Floats, Ints
+from recorder.lake.clocks import Clocks
 from recorder.lake.files import as_us
 from recorder.lake.rows import MINUTE_US, SOURCE
 
 BOOK_AGE_US: Final = MINUTE_US
 """A book older than this says nothing of the side of a trade."""
 LAG_AGE_US: Final = MINUTE_US
+SHORTLY_US: Final = 2_000_000
+"""Of a busy recording so long before a bound is enough to find NEAR pushes, and few rows are looked at."""
 NEAR: Final = 32
 """Pushes by which the lag at an instant is known: few, so that it is the lag of that instant even where a
 recording is replayed at many times its pace."""
@@ -147,25 +150,44 @@ def _sides(trades: pa.Table, books: pa.Table, frame: Frame) -> tuple[Bools, Bool
 
 
 def count_rows(rows: pa.Table, times: Ints, frame: Frame) -> Ints:
-    """How many rows each place has."""
-    return np.bincount(frame.places(rows, times), minlength=frame.size)
+    """How many rows each place has; those before the frame have none."""
+    places = frame.places(rows, times)
+    return np.bincount(places[times >= frame.start_us], minlength=frame.size)
 
 
-def lags(tables: Sequence[pa.Table], frame: Frame, default_us: int) -> tuple[Ints, Ints]:
+def _last_pushes(tables: Sequence[pa.Table], bounds: Ints) -> tuple[Ints, Ints]:
+    """Event and receive times of pushes in no order: at least the NEAR last ones before each bound."""
+    for age_us in (SHORTLY_US, LAG_AGE_US):
+        happened, received = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for rows in tables:
+            times = as_us(rows["ts_event"])
+            after = np.searchsorted(bounds, times, "right").clip(max=len(bounds) - 1)
+            near = np.flatnonzero(bounds[after] - times <= age_us)
+            own = rows.select(["ts_event", "ts_recv", "source"]).take(pa.array(near))
+            own = own.filter(pc.equal(own["source"], SOURCE))
+            happened.append(as_us(own["ts_event"]))
+            received.append(as_us(own["ts_recv"]))
+        found = np.concatenate(happened)
+        counts = np.bincount(np.searchsorted(bounds, found, "right"), minlength=len(bounds))[: len(bounds)]
+        if counts.min() >= NEAR:
+            break
+    return found, np.concatenate(received)
+
+
+def lags(tables: Sequence[pa.Table], frame: Frame, clocks: Clocks) -> tuple[Ints, Ints]:
     """The least and greatest lag (receive minus event time) of pushes at each bound of the minutes.
 
-    Of the NEAR last pushes of any market before the bound, none older than LAG_AGE_US; `default_us` where
-    there is none. Only what happened before counts: it is all there when the minute is judged.
+    Of the NEAR last pushes of any market before the bound, none older than LAG_AGE_US; how the clocks
+    stood where there is none. Only what happened before counts: it is all there when the minute is judged.
     """
-    pushes = [rows.filter(pc.equal(rows["source"], SOURCE)) for rows in tables]
-    happened = np.concatenate([as_us(rows["ts_event"]) for rows in pushes])
-    received = np.concatenate([as_us(rows["ts_recv"]) for rows in pushes])
+    bounds = frame.start_us + np.arange(frame.minutes + 1) * MINUTE_US
+    happened, received = _last_pushes(tables, bounds)
     order = np.lexsort([received, happened])
     happened, lag = happened[order], (received - happened)[order]
-    bounds = frame.start_us + np.arange(frame.minutes + 1) * MINUTE_US
     ends = np.searchsorted(happened, bounds)
     begins = np.maximum(np.searchsorted(happened, bounds - LAG_AGE_US), ends - NEAR)
-    low, high = np.full(len(bounds), default_us), np.full(len(bounds), default_us)
+    low = np.array([clocks.ours(bound) - bound for bound in bounds.tolist()], np.int64)
+    high = low.copy()
     for at in np.flatnonzero(ends > begins):
         near = lag[begins[at] : ends[at]]
         low[at], high[at] = near.min(), near.max()

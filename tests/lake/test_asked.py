@@ -19,7 +19,7 @@ NOW_S = 1_000_000 * 60
 
 def span(bounds_s, opens_s, *, asked_s=NOW_S, offset_us=0):
     answer = answer_of("AAA", "1min", asked_s * SECOND_US, bounds_s, opens_s)
-    start, end = answered_span(answer, MINUTE_US, offset_us)
+    start, end = answered_span(answer, MINUTE_US, asked_s * SECOND_US - offset_us)
     return start / SECOND_US, end / SECOND_US
 
 

@@ -2,10 +2,14 @@
 
 import pytest
 
+from recorder.lake.clocks import Clocks
 from recorder.lake.mend import mended, needed
 
 S = 1_000_000
 MINUTE = 60 * S
+AGREE = Clocks({})
+AHEAD = Clocks({3_000 * S: ((3_600 * S, 3_602 * S),)})
+"""Ours, of the venue's, by 50 minutes."""
 
 
 def row(start_s, end_s, *, period="1min", detail="reset"):
@@ -16,9 +20,9 @@ def row(start_s, end_s, *, period="1min", detail="reset"):
     }  # fmt: skip
 
 
-def repair(gap, answered=(), given_opens=(), *, first_s=0, offset_us=0):
+def repair(gap, answered=(), given_opens=(), *, first_s=0, clocks=AGREE):
     spans = tuple((start * S, end * S) for start, end in answered)
-    better = mended(gap, spans, frozenset(s * S for s in given_opens), first_s * S, offset_us)
+    better = mended(gap, spans, frozenset(s * S for s in given_opens), first_s * S, clocks)
     remains = (better["remains_start"], better["remains_end"])
     return better["repaired"], tuple(us if us is None else us / S for us in remains), better["detail"]
 
@@ -56,7 +60,7 @@ def test_before_the_markets_first_candle_there_is_nothing_to_give():
 
 
 def test_a_candle_that_closed_just_before_the_gap_may_have_lost_its_last_push():
-    assert needed(661 * S, 670 * S, "1min", 0)[0] <= 600 * S
+    assert needed(661 * S, 670 * S, "1min", AGREE)[0] <= 600 * S
     assert repair(row(661, 670))[0] == "none"
     assert repair(row(663, 670))[0] == "fully"
 
@@ -66,14 +70,14 @@ def test_an_open_gap_is_not_repaired_yet():
 
 
 def test_the_text_is_not_told_twice():
-    once = mended(row(610, 730), ((600 * S, 720 * S),), frozenset({600 * S, 660 * S}), 0, 0)
-    assert mended(once, ((600 * S, 720 * S),), frozenset({600 * S, 660 * S}), 0, 0) == once
+    once = mended(row(610, 730), ((600 * S, 720 * S),), frozenset({600 * S, 660 * S}), 0, AGREE)
+    assert mended(once, ((600 * S, 720 * S),), frozenset({600 * S, 660 * S}), 0, AGREE) == once
 
 
 def test_gaps_speak_in_our_clock_and_candles_in_the_venues():
-    result = repair(row(3_610, 3_730), [(600, 720)], [600, 660], offset_us=3_000 * S)
+    result = repair(row(3_610, 3_730), [(600, 720)], [600, 660], clocks=AHEAD)
     assert result[0] == "fully"
-    result = repair(row(3_610, 3_730), [(600, 660)], [600], offset_us=3_000 * S)
+    result = repair(row(3_610, 3_730), [(600, 660)], [600], clocks=AHEAD)
     assert result[:2] == ("partly", (3_660, 3_720))
 
 
