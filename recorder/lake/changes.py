@@ -28,6 +28,8 @@ GAP_REACH_US: Final = 2 * MINUTE_US
 """A gap may touch minutes so far beside it: the clocks differ by less than one, the lag varies by less."""
 UNSURE_US: Final = 3 * WINDOW_US
 """How the clocks stood so long ago follows from what was pushed until now."""
+PATIENCE_US: Final = 2 * MINUTE_US
+"""So long after the first start no minute counts as settled while no push has told how the clocks stand."""
 NOTHING: Final = (0, 0)
 
 
@@ -185,6 +187,8 @@ class Changes:
         known = self.known
         known.until_us = max(known.until_us, until_us)
         self._recorded(recorded)
+        if not known.heard and not clip(self._meant, 0, known.until_us - PATIENCE_US):
+            return
         horizon = (self.clocks.venue(known.until_us) - SETTLE_US) // MINUTE_US * MINUTE_US
         if horizon > known.horizon_us:
             meant = self._venues(clip(self._meant, 0, known.until_us))
