@@ -1,5 +1,8 @@
 """`recorder compact` and `recorder rebuild`, as a user types them."""
 
+import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +12,7 @@ from journals import Lake
 from rich.console import Console
 from tapes import Story, at
 
+import analytics.lake
 from recorder.lake.files import EMPTY_FILE
 from recorder.lake.follow import catch_up, publish_once
 from recorder.lake.housekeeper import request_of
@@ -38,6 +42,33 @@ def test_compact_says_what_became_of_the_closed_days_and_then_that_nothing_is_le
     assert Lake(past).rows("minutes", "count(*) > 0") == [(True,)]
     again = recorder("compact", "--data-dir", past)
     assert again.stdout.startswith("Nothing to compact: the closed days are ")
+
+
+@pytest.mark.parametrize("drafts", [1, 3, 6])
+def test_a_sigkill_in_the_middle_of_a_compaction_costs_nothing_and_the_next_run_finishes(past, drafts):
+    publish_once(past)
+    before = rows_of(past)
+    asked = [sys.executable, "-m", "recorder", "compact", "--data-dir", str(past)]
+    process = subprocess.Popen(asked, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and len(list((past / "work").glob("*.parquet"))) < drafts:
+        time.sleep(0.0005)
+    process.kill()
+    assert process.wait() == -signal.SIGKILL, "it was over before it could be killed"
+    assert rows_of(past) == before
+    done = recorder("compact", "--data-dir", past)
+    assert (done.returncode, done.stdout.partition(":")[0]) == (0, "Compacted")
+    assert rows_of(past) == before
+    assert recorder("rebuild", "--verify", "--data-dir", past).returncode == 0
+
+
+def rows_of(data_dir):
+    """What a reader finds: rows, and how many are told apart."""
+    lake = analytics.lake.Lake(data_dir)
+    keys = {"trades": "market, trade_id", "depth": "market, ts_event, seq", "state": "market, ts_recv, seq"}
+    query = ", ".join(
+        f"(SELECT (count(*), count(DISTINCT ({key}))) FROM {name})" for name, key in keys.items()
+    )
+    return lake.sql(f"SELECT {query}").fetchall()
 
 
 def test_verify_names_each_table_and_says_that_the_lake_is_proven(past):

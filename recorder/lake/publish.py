@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Self
 
 import msgspec
+import pyarrow as pa
 
 from recorder.lake.changes import Changes
 from recorder.lake.files import EMPTY_FILE, write_file
@@ -203,6 +204,7 @@ class Publisher:
     def _commit(self, commit: Commit) -> None:
         self._upkeep.note(commit)
         self._manifest.commit(commit)
+        pa.default_memory_pool().release_unused()  # what a commit took is not kept until the next one
 
     # --- retention --------------------------------------------------------------------------------
 

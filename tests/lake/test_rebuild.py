@@ -213,6 +213,31 @@ class TestDifferences:
         assert set(found) == {"trades", "klines", *VALUES}
 
 
+class TestClocks:
+    @pytest.mark.parametrize("pace", [0.5, 3, 20])
+    def test_clocks_that_drift_apart_change_nothing_however_often_it_was_published(self, data_dir, pace):
+        """The venue's clock, two years behind, goes at a pace of its own; each publish sees a bit of it."""
+        recorder = Recorder(data_dir)
+        begun_s, venue_s = recorder.now_ns / 1e9, recorder.now_ns / 1e9 - 2 * 365 * 86_400
+        recorder.session(("trade", "AAA"), ("depth", "AAA"), ("state",), ("kline", "AAA", "1min"))
+        with Publisher(data_dir) as publisher:
+            for number in range(1, 90):
+                recorder.at(0.7)
+                then_s = venue_s + pace * (recorder.now_ns / 1e9 - begun_s) + number * 1e-3
+                frames = [trade("AAA", number, time_s=then_s), book("AAA", int(then_s * 1e3)), state("AAA")]
+                recorder.frames(*frames)
+                if number % 20 == 0:
+                    recorder.candles("AAA", int(then_s) - 600, int(then_s))
+                if number % 7 == 0:
+                    recorder.writer.wait_flushed(5)
+                    catch_up(publisher)
+            recorder.stop()
+            catch_up(publisher)
+        proof = proof_of(data_dir)
+        assert differences(proof) == {}
+        assert rows_compared(proof)["state"] == 89
+
+
 class TestBesideARecorder:
     def test_while_a_writer_writes_and_a_publisher_publishes(self, data_dir):
         recorder = Recorder(data_dir, segment_s=0.3)
