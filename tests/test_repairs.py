@@ -1,10 +1,12 @@
 """What was missed is asked for by REST, within the venue's limits: a real recorder, a venue of its own."""
 
 import asyncio
+import re
 import signal
 import time
 from itertools import pairwise
 
+from commands import recorder
 from journals import Lake
 from processes import ended, recording
 from venue import Venue, until
@@ -83,8 +85,14 @@ async def test_the_candles_of_the_lookback_are_the_venues_whatever_it_caps(tmp_p
         venue.candles["AAA", "1min"] = rows = history(700)
         async with recording(tmp_path, venue, RECORDER_BACKFILL_LOOKBACK="10h") as process:
             await until(lambda: asked(venue, "kline") >= 2, 30, "both pages")
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1.5)
+            status = await asyncio.to_thread(recorder, "status", "--data-dir", tmp_path)
             await stopped(process)
+        told = re.search(
+            r"did not give (\d+) of (\d+) candles that were asked for", " ".join(status.stdout.split())
+        )
+        assert told, status.stdout
+        assert (int(told[1]), int(told[2]) >= 598) == (1, True)
         columns = "epoch(ts_open)::BIGINT, open, high, low, close, volume, turnover, source"
         found = Lake(tmp_path).rows("klines", columns, "ORDER BY ts_open")
         expected = [(open_s, *map(float, row[1:]), "rest") for open_s, row in sorted(rows.items())]

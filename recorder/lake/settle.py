@@ -33,7 +33,7 @@ from recorder.lake.witness import BOOK_AGE_US
 
 WINDOWS_US: Final = tuple(minutes * MINUTE_US for minutes in (60, 30, 10, 5, 2))
 """What is judged at once: the first of these whose files do not hold too many rows, else a minute."""
-MANY_ROWS: Final = 1_000_000
+MANY_ROWS: Final = 600_000
 """Rows of trades and books: bounds what is held, at any load."""
 REPAIRED_FOR_US: Final = 31 * DAY_US
 """The service sees to gaps of so long; what is older is repaired by hand."""
