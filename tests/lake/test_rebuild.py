@@ -214,7 +214,7 @@ class TestDifferences:
 
 
 class TestClocks:
-    @pytest.mark.parametrize("pace", [0.5, 3, 20])
+    @pytest.mark.parametrize("pace", [0.5, 20])
     def test_clocks_that_drift_apart_change_nothing_however_often_it_was_published(self, data_dir, pace):
         """The venue's clock, two years behind, goes at a pace of its own; each publish sees a bit of it."""
         recorder = Recorder(data_dir)
