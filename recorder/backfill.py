@@ -121,7 +121,8 @@ class CandlePlan:
 
     def next(self, now_us: int) -> Question | None:
         """The next question, None where the survey left nothing to be asked. `now_us` is our clock."""
-        for queue, wanted in ((self._urgent, self._lacking), (self._usual, self._wanted)):
+        queues = ((True, self._urgent, self._lacking), (False, self._usual, self._wanted))
+        for urgent, queue, wanted in queues:
             while queue:
                 topic = queue.popleft()
                 pieces = self._open(topic, wanted.get(topic, ()), now_us)
@@ -130,13 +131,7 @@ class CandlePlan:
                     self._turns[topic] = next(self._counter)
                     start, end = pieces[-1]
                     market, _, period = topic.rpartition(" ")
-                    return Question(
-                        market,
-                        period,
-                        -(-start // SECOND_US),
-                        (end - 1) // SECOND_US,
-                        wanted is self._lacking,
-                    )
+                    return Question(market, period, -(-start // SECOND_US), (end - 1) // SECOND_US, urgent)
         return None
 
     def _open(self, topic: str, spans: Spans, now_us: int) -> Spans:
@@ -197,9 +192,8 @@ async def ask(client: RestClient, plan: CandlePlan, question: Question, now_us: 
         return False
     try:
         rows = _rows(given.data)
-        candles, _ = await asyncio.to_thread(
-            parse_candles, rows, question.market
-        )  # a day of them takes 15 ms
+        # A day of them takes 15 ms, in which the loop has frames to read.
+        candles, _ = await asyncio.to_thread(parse_candles, rows, question.market)
     except ProtocolError as error:
         plan.refused(question, now_us)
         log.warning("no candles", market=question.market, period=question.period, reason=str(error))

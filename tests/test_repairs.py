@@ -11,6 +11,8 @@ from journals import Lake
 from processes import ended, recording
 from venue import Venue, until
 
+from recorder.vitals import read_status
+
 LIMITS_S = {"list": 0.1, "deals": 0.1, "state/all": 0.1, "kline": 1.0}
 """Seconds between two calls of an endpoint that the venue's limits ask for."""
 
@@ -51,6 +53,11 @@ def assert_limits_were_kept(venue):
         assert all(later - earlier >= every_s for earlier, later in pairwise(times)), endpoint
 
 
+def settled(status):
+    """Of how many candles it is known whether the venue gives them."""
+    return status["rest"]["candles_given"] + status["rest"]["candles_not_given"]
+
+
 async def stopped(process):
     process.send_signal(signal.SIGTERM)
     assert await ended(process) == 0
@@ -85,7 +92,8 @@ async def test_the_candles_of_the_lookback_are_the_venues_whatever_it_caps(tmp_p
         venue.candles["AAA", "1min"] = rows = history(700)
         async with recording(tmp_path, venue, RECORDER_BACKFILL_LOOKBACK="10h") as process:
             await until(lambda: asked(venue, "kline") >= 2, 30, "both pages")
-            await asyncio.sleep(1.5)
+            directory = tmp_path / "journal" / "main"
+            await until(lambda: settled(read_status(directory)) >= 598, 10, "the status to tell of both")
             status = await asyncio.to_thread(recorder, "status", "--data-dir", tmp_path)
             await stopped(process)
         told = re.search(

@@ -263,7 +263,7 @@ def _pushes(rows: pa.Table) -> pa.Table:
 
 def _reached(clocks: Clocks, start_us: int, end_us: int) -> Spans:
     """What a gap may touch, by the venue's clock."""
-    images = clocks.images(start_us, max(end_us, start_us + 2))
+    images = clocks.images(start_us, max(end_us, start_us + 2))  # one without extent touches minutes, too
     return spans_of((low - GAP_REACH_US, high + GAP_REACH_US) for low, high in images)
 
 

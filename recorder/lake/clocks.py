@@ -34,7 +34,7 @@ class Clocks:
     def __init__(self, heard: Heard) -> None:
         self.heard = heard
         self._runs = _runs(heard)
-        self._ours, self._venues = (
+        self.corners, self._venues = (
             np.concatenate([np.zeros(0, np.int64), *(run[side] for run in self._runs)]) for side in (0, 1)
         )
 
@@ -73,13 +73,13 @@ class Clocks:
 
     def venues(self, ours_us: Ints) -> Ints:
         """As `venue`, of many times."""
-        return _map(ours_us, self._ours, self._venues)
+        return _map(ours_us, self.corners, self._venues)
 
     def images(self, start_us: int, end_us: int) -> Spans:
         """What the venue's clock showed while ours showed what lies within [start, end)."""
         if end_us <= start_us:
             return ()
-        inside = self._ours[(self._ours > start_us) & (self._ours < end_us)]
+        inside = self.corners[(self.corners > start_us) & (self.corners < end_us)]
         times = np.concatenate([[start_us], inside, [end_us]])
         venues = self.venues(times)
         steady = np.diff(times) > 1
@@ -88,7 +88,7 @@ class Clocks:
 
     def differ(self, other: "Clocks") -> Spans:
         """When, by our clock, two maps say different things of the venue's."""
-        edges = np.unique(np.concatenate([self._ours, other._ours]))  # noqa: SLF001  # of one class
+        edges = np.unique(np.concatenate([self.corners, other.corners]))
         if not edges.size:
             return ()
         edges = np.concatenate([edges[:1] - WINDOW_US, edges, edges[-1:] + WINDOW_US])

@@ -125,11 +125,8 @@ def _seed(beginning: Beginning) -> dict[str, bytes]:
     if beginning.base is None:
         return {}
     changes = Changes(beginning.base.settle)
-    changes.known.dirty, changes.known.mend, changes.known.moved = (
-        {},
-        {},
-        (),
-    )  # of days before the first that counts
+    kept = changes.known
+    kept.dirty, kept.mend, kept.moved = {}, {}, ()  # of days before the first that counts
     recorders = {f"{RECORDER_STATE}{name}": saved for name, saved in beginning.base.recorders.items()}
     return {**recorders, SETTLE_STATE: changes.save(), FORMAT_STATE: FORMAT, "commits": b"0"}
 
