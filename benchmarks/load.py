@@ -36,7 +36,7 @@ PUBLISH_INTERVAL_S: Final = 60.0
 SAMPLE_S: Final = 0.5
 WARM_UP_S: Final = 15.0
 STOP_WAIT_S: Final = 120.0
-MIB: Final = 1024 * 1024
+MB: Final = 1_000_000
 
 
 @dataclass(slots=True)
@@ -102,7 +102,7 @@ def _watch(recorder: subprocess.Popen[str], data_dir: Path, seconds: float) -> S
     began, cpu_began = time.monotonic(), _cpu_s(recorder.pid)
     while time.monotonic() - began < seconds:
         time.sleep(SAMPLE_S)
-        samples.memory.append(sum(_resident(pid) for pid in _family(recorder.pid)) / MIB)
+        samples.memory.append(sum(_resident(pid) for pid in _family(recorder.pid)) / MB)
         samples.status = read_status(journal) or samples.status
         samples.lags_ms.append(float(samples.status["loop_lag_ms"]))
         samples.ages += _new_ages(data_dir, seen)
@@ -159,11 +159,11 @@ def _rows(samples: Samples, minutes: float) -> list[Row]:
     rows = [
         Row(f"load: {minutes:g} min, dropped frames", f"{rate:,.0f} frames/s", "", dropped, "", 0),
         Row("load: CPU a frame, all processes", f"{samples.cpu_us:.1f} us", "", samples.cpu_us, "us"),
-        Row("load: resident, all processes", f"at most {most:.0f} MiB", "", most, "MiB", 500),
+        Row("load: resident, all processes", f"at most {most:.0f} MB", "", most, "MB", 500),
         Row(
             "load: the same, is it flat",
-            f"end {late:.0f} MiB",
-            f"middle {early:.0f} MiB",
+            f"end {late:.0f} MB",
+            f"middle {early:.0f} MB",
             late / early,
             bar=1.1,
         ),

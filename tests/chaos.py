@@ -58,7 +58,7 @@ CLAIMS = (
 )
 SHOWN = 5
 """Offenders printed of each claim; a file has all of them."""
-UNDISTURBING = ("up", "kill lake", "duplicates", "free", "go on", "compact")
+UNDISTURBING = ("up", "kill lake", "duplicates", "free", "go on", "compact", "kill compaction")
 """Events that must leave no trace in any grade."""
 CATCH_UP_S = 120.0
 """How much longer than the script the run may last, for candles that wait to be asked for."""
@@ -175,6 +175,7 @@ SAID = {
     "up": (Stage.up, " (it is not)"),
     "kill lake": (Stage.kill_lake, " (there was none)"),
     "compact": (Stage.compact, " (the one before is killed)"),
+    "kill compaction": (Stage.kill_compaction, " (there was nothing to compact)"),
 }
 """What is done of some kinds, and what is said where it returns False."""
 

@@ -11,8 +11,11 @@ from dataclasses import dataclass, field, replace
 from recorder.exchange.endpoints import API_PREFIX
 from recorder.simulator.faults import VARIANTS
 
-DONE_TO_IT = ("up", "kill", "term", "kill lake", "stop", "go on", "fill", "free", "step", "compact")
-BESIDE_IT = ("kill lake", "compact")
+DONE_TO_IT = (
+    *("up", "kill", "term", "kill lake", "stop", "go on", "fill", "free", "step", "compact"),
+    "kill compaction",
+)
+BESIDE_IT = ("kill lake", "compact", "kill compaction")
 """Of these what may be done whatever else is done to it."""
 STREAMS = ("trade", "depth", "kline", "state")
 SETTLED_S = 6.0
@@ -20,8 +23,8 @@ SETTLED_S = 6.0
 YOUNG_SHARE, YOUNG_S, OLD_S = 0.15, (0.02, 0.3), (1.2, 3.6)
 """How many kills meet a recorder in its first moments, and how old recorders are when they are killed."""
 MIDNIGHT_S = 60.0
-COMPACTED_SHARE, COMPACTED_S = 0.5, (0.1, 2.0)
-"""How many kills meet a compaction, and how long before them it is asked for."""
+COMPACTED_SHARE, COMPACTED_S = 0.25, 6.0
+"""How many kills come after one of a compaction at work, and how long it may take until one is."""
 PAUSE_S = 4.5
 """Mean seconds between two events of the mixed script."""
 REST_S = 210.0
@@ -75,13 +78,14 @@ def scripted(events, rest_s, midnight):
 def kills(chance, count, from_s):
     """SIGKILLs in a row, each of a recorder that was started right after the one before.
 
-    From the end of the day on half of them come while that day is being compacted, or soon after.
+    From the end of the day on some follow upon one of that day's compaction, which therefore stays due.
     """
     events = []
     for _ in range(count):
-        from_s += chance.uniform(*(YOUNG_S if chance.random() < YOUNG_SHARE else OLD_S))
         if from_s > MIDNIGHT_S and chance.random() < COMPACTED_SHARE:
-            events.append(Event(from_s - chance.uniform(*COMPACTED_S), "compact"))
+            events.append(Event(from_s, "kill compaction"))
+            from_s += COMPACTED_S
+        from_s += chance.uniform(*(YOUNG_S if chance.random() < YOUNG_SHARE else OLD_S))
         events.append(Event(from_s, "kill"))
     return events
 
@@ -207,6 +211,7 @@ KINDS = {
     "skew": (3, _skew),
     "list": (2, _listing),
     "compact": (4, _plain("compact")),
+    "kill compaction": (3, _plain("kill compaction")),
 }  # fmt: skip
 """How often each comes once each has come, and what makes it."""
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recorder.config import Settings
+from recorder.lake.housekeeper import request_of
 from recorder.vitals import read_status
 
 HERE = Path(__file__).parent
@@ -39,7 +40,7 @@ class Done:
     steps: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
     """From when on the recorder's clock was off by how much."""
     cut: int = 0
-    """Runs of `recorder compact` that were ended by SIGKILL."""
+    """Compactions whose process was ended by SIGKILL while it had drafts on the disk."""
     full: list[tuple[int, int]] = field(default_factory=list)
     """When the disk was full."""
     disturbed: list[tuple[int, int]] = field(default_factory=list)
@@ -250,13 +251,46 @@ class Stage:
         self._compaction = self._python(*asked, log="compact.log", **self._environment("clock"))
         return ended
 
+    def kill_compaction(self, deadline_s=5.5):
+        """Have the closed day compacted, and SIGKILL whatever is at it as soon as it has a draft on the disk.
+
+        False where it came to no draft in time: nothing was due, or the lake's process was at other things.
+        """
+        asked_ns, late, met = time.time_ns(), time.monotonic() + deadline_s, False
+        self.compact()
+        while not met and self._compaction.poll() is None and time.monotonic() < late:
+            time.sleep(0.001)
+            met = self._drafted(asked_ns)
+        for pid in self._lakes() if met else ():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.end_compaction()
+        request_of(self.data).unlink(missing_ok=True)  # or the next process would do it, unasked
+        self.done.cut += met
+        return met
+
+    def _drafted(self, since_ns):
+        """Whether a compaction has begun to write since then."""
+        for draft in (self.data / "work").glob("day-*.parquet"):
+            with contextlib.suppress(FileNotFoundError):
+                if draft.stat().st_mtime_ns >= since_ns:
+                    return True
+        return False
+
+    def _lakes(self):
+        """The processes that publish or wait to, those of killed recorders among them."""
+        for command in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                words = command.read_bytes().split(b"\0")
+                if b"recorder.lake_worker" in words and os.fsencode(self.data) in words:
+                    yield int(command.parent.name)
+
     def end_compaction(self):
         """SIGKILL what was started, if it runs; returns whether it had ended."""
         ended = self._compaction is None or self._compaction.poll() is not None
         if not ended:
             self._compaction.kill()
             self._compaction.wait()
-            self.done.cut += 1
         return ended
 
     # --- the reader ---

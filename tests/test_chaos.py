@@ -57,7 +57,7 @@ def test_a_long_script_has_its_kills_and_the_exchange_takes_its_faults(seed, tmp
     plan = script.long(seed, 100, 10)
     kills = [event.at for event in plan.events if event.kind == "kill"]
     pauses = [after - before for before, after in pairwise(kills[:100])]
-    assert all(0.02 <= pause <= 3.6 for pause in pauses)
+    assert all(0.02 <= pause <= 3.6 + script.COMPACTED_S for pause in pauses)
     assert sum(pause <= 0.3 for pause in pauses) >= 5
     path = tmp_path / "faults.jsonl"
     path.write_text(script.faults_of(plan))
@@ -76,6 +76,14 @@ def test_what_is_stopped_goes_on_what_is_filled_is_freed_and_the_clock_is_right_
     assert steps[-1] == 0.0
     skews = [event.detail["seconds"] for event in plan.events if event.kind == "skew"]
     assert sum(skews) == pytest.approx(0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_in_a_long_script_compactions_of_the_day_that_ended_are_killed_before_one_may_finish(seed):
+    asked = [event for event in script.long(seed, 100, 10).events if "compact" in event.kind]
+    finished = next(at for at, event in enumerate(asked) if event.kind == "compact")
+    assert asked[0].at > script.MIDNIGHT_S
+    assert finished >= 5
 
 
 # --- the record ---

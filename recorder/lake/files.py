@@ -170,7 +170,7 @@ class ParquetFile:
         if not count:
             return
         held = pa.concat_tables(self._held)
-        self._writer.write_table(held.slice(0, count).combine_chunks(), row_group_size=ROW_GROUP_ROWS)
+        self._writer.write_table(held.slice(0, count), row_group_size=ROW_GROUP_ROWS)
         self._held_rows -= count
         self._held = [held.slice(count)] if self._held_rows else []
 

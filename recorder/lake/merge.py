@@ -31,6 +31,9 @@ READ_ROWS: Final = 2_048
 """Rows of one file read at a time ..."""
 HELD_ROWS: Final = 16_384
 """... and fewer where many files are open, so that those of all together are no more than this."""
+READ_BYTES: Final = 256 * 1024
+"""Of a column of one file, at a time: without, each file's whole row group is held beside what is read of it,
+which for 16 files of books is 40 MiB more."""
 
 
 class MergeStoppedError(Exception):
@@ -181,7 +184,7 @@ class _Run:
 
     def _cut(self, path: Path, block_rows: int) -> Iterator[tuple[str, pa.Table]]:
         """The file in pieces of one market each."""
-        with pq.ParquetFile(path, pre_buffer=False) as file:  # with it, twice the memory
+        with pq.ParquetFile(path, buffer_size=READ_BYTES, pre_buffer=False) as file:
             for batch in file.iter_batches(block_rows, columns=self._schema.names, use_threads=False):
                 rows = pa.Table.from_batches([batch]).select(self._schema.names).cast(self._schema)
                 if not self._by_market:

@@ -27,7 +27,7 @@ from recorder.lake.tables import TABLES
 from recorder.lake.upkeep import CLOSED_S, Job, Upkeep
 from recorder.lake.wanted import WANTED_STATE
 
-BUFFER_BYTES: Final = 40 * 1024 * 1024
+BUFFER_BYTES: Final = 32 * 1024 * 1024
 """Rows in waiting beyond this are published at once: memory stays flat at any load."""
 LOCK_NAME: Final = "publisher.lock"
 FORMAT: Final = b"3"
