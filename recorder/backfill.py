@@ -19,7 +19,7 @@ import structlog
 from recorder.capture.rest import RestClient, RestError
 from recorder.exchange.endpoints import MARKET_KLINE, PERIOD_SECONDS
 from recorder.exchange.messages import ProtocolError, parse_candles
-from recorder.lake.asked import SECOND_US, SETTLE_US, answer_of, answered_span, has_candle
+from recorder.lake.asked import FINAL_US, SECOND_US, answer_of, answered_span, has_candle
 from recorder.lake.spans import Spans, clip, length, minus, spans_of, union
 from recorder.lake.wanted import Wanted
 
@@ -139,7 +139,7 @@ class CandlePlan:
         width = _width_us(topic)
         if self._refused.get(topic.rpartition(" ")[0], now_us) > now_us:
             return ()
-        closed = clip(spans, 0, now_us - self.offset_us - SETTLE_US - width + 1)
+        closed = clip(spans, 0, now_us - self.offset_us - FINAL_US - width + 1)
         left = minus(closed, self._answered.get(topic, ()))
         return tuple(piece for piece in left if has_candle(piece, width))
 

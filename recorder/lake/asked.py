@@ -14,7 +14,11 @@ from recorder.lake.spans import Span
 
 SECOND_US: Final = 1_000_000
 SETTLE_US: Final = 10 * SECOND_US
-"""So long after its close, by our clock, a candle is the venue's last word: their clock may lag, and they."""
+"""So long after its close a minute is settled: what was pushed of it has come."""
+AGREE_US: Final = 30 * SECOND_US
+"""Clocks that differ by less are both right; by more, one is elsewhere: a replay, a machine without time."""
+FINAL_US: Final = SETTLE_US + AGREE_US
+"""So long after its close, as far as one clock tells of the other, a candle is the venue's last word."""
 DAY_US: Final = 86_400 * SECOND_US
 
 
@@ -52,7 +56,7 @@ def answered_span(answer: Candles, period_us: int, asked_us: int) -> Span:
 
     `asked_us` is when it was asked for by the venue's clock.
     """
-    last_closed = asked_us - SETTLE_US - period_us
+    last_closed = asked_us - FINAL_US - period_us
     if answer.first_us is None or answer.last_us is None:
         return answer.from_us, min(answer.to_us, last_closed) + 1
     behind = max(0, -(-(answer.last_us - last_closed) // period_us))

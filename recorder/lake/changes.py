@@ -55,8 +55,6 @@ class Remembered(msgspec.Struct):
     mend: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     """By "market period", or market for all its periods, or ALL: a span, in our clock, in which gaps changed,
     answers came, the market was found to have traded, or the clocks to have stood otherwise."""
-    moved: Spans = ()
-    """When, in our clock, the clocks were found to stand otherwise than the gaps made from grades have it."""
     unsure: list[tuple[Candles, Span]] = msgspec.field(default_factory=list)
     """Answers of just now, not yet in `answered`, and what they settle as the clocks seem to stand."""
 
@@ -93,7 +91,6 @@ class Changes:
             for clocks in (before, self.clocks):
                 self._mark(ALL, _reached(clocks, start, end))
             self._mend(ALL, start, end)
-        known.moved = union(known.moved, moved)
 
     def due(self) -> dict[str, Spans]:
         """What is to be judged now, by market or of ALL."""

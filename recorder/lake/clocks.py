@@ -10,13 +10,12 @@ from typing import Final
 
 import numpy as np
 
+from recorder.lake.asked import AGREE_US
 from recorder.lake.block import Floats, Ints
 from recorder.lake.repair import FOREVER_US
 from recorder.lake.rows import MINUTE_US
-from recorder.lake.spans import Spans, clip, minus, spans_of, union
+from recorder.lake.spans import Span, Spans, clip, minus, spans_of, union
 
-AGREE_US: Final = 30_000_000
-"""Clocks that differ by less are both right; by more, one is elsewhere: a replay, a machine without time."""
 WINDOW_US: Final = 2_000_000
 """For so long together our clock is compared: something is pushed every half second."""
 LEAP_US: Final = 60 * MINUTE_US
@@ -86,6 +85,21 @@ class Clocks:
         low, high = np.minimum(venues[:-1], venues[1:]), np.maximum(venues[:-1], venues[1:])
         return spans_of(zip(low[steady].tolist(), high[steady].tolist(), strict=True))
 
+    def origins(self, start_us: int, end_us: int) -> Spans:
+        """When, by our clock, the venue's showed what lies within [start, end); two microseconds too much."""
+        if not self.corners.size:
+            return spans_of([(start_us, end_us)])
+        ours, venues = self.corners, self._venues
+        far = FOREVER_US // 2
+        ours = np.concatenate([ours[:1] - far, ours, ours[-1:] + far])
+        venues = np.concatenate([venues[:1] - far, venues, venues[-1:] + far])
+        low, high = np.minimum(venues[:-1], venues[1:]), np.maximum(venues[:-1], venues[1:])
+        touched = np.flatnonzero((low < end_us) & (high >= start_us))
+        return spans_of(
+            _origin(ours[at : at + 2].tolist(), venues[at : at + 2].tolist(), start_us, end_us)
+            for at in touched.tolist()
+        )
+
     def differ(self, other: "Clocks") -> Spans:
         """When, by our clock, two maps say different things of the venue's."""
         edges = np.unique(np.concatenate([self.corners, other.corners]))
@@ -97,6 +111,17 @@ class Clocks:
         either = (differs[:-1] | differs[1:]).tolist()
         pieces = zip(bounds[:-1], bounds[1:], either, strict=True)
         return spans_of((start, end) for start, end, apart in pieces if apart)
+
+
+def _origin(ours: list[int], venues: list[int], start_us: int, end_us: int) -> Span:
+    """Of a piece of the map between two corners: when the venue's clock showed what lies within."""
+    if venues[0] == venues[1]:
+        return ours[0], ours[1] + 1
+    low, high = max(start_us, min(venues)), min(end_us, max(venues))
+    found = [
+        ours[0] + (us - venues[0]) * (ours[1] - ours[0]) // (venues[1] - venues[0]) for us in (low, high)
+    ]
+    return min(found) - 1, max(found) + 2
 
 
 def _rank(offset: int) -> tuple[int, int]:

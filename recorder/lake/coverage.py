@@ -124,6 +124,7 @@ class _Minutes:
             "grade": verdict.grade,
             "reason": verdict.reason,
             "missed": verdict.missed,
+            **dict(zip(("due_from", "due_until"), self._due(minute), strict=True)),
             "depth_rows": depth_rows,
             "state_rows": int(self._states[at]),
             "sides_compared": int(self._traded.sides_compared[at]),

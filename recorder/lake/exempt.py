@@ -20,7 +20,7 @@ from recorder.lake.changes import Remembered, mend_topics
 from recorder.lake.compare import Keep
 from recorder.lake.coverage import ALL
 from recorder.lake.files import HOUR_US, as_us
-from recorder.lake.gapfiles import MISSED
+from recorder.lake.gapfiles import MISSED, NEVER
 from recorder.lake.intake import ID_TAKEN
 from recorder.lake.spans import Spans, clip, spans_of, union, within
 from recorder.lake.tables import COVERAGE, DEPTH, GAPS, KLINES, REJECTS, TRADES, Table
@@ -32,7 +32,7 @@ _ORIGIN: Final = {
 }
 """Of rows that several recorders received: what tells which copy it is."""
 _OF_COPIES: Final = (
-    *("grade", "reason", "missed", "rest_trades"),
+    *("grade", "reason", "missed", "rest_trades", "due_from", "due_until"),
     *("gap_seconds", "trade_gap_seconds", "depth_gap_seconds", "kline_gap_seconds", "state_gap_seconds"),
 )
 """Columns of `coverage` that follow from when and how the copies that were kept were received."""
@@ -77,8 +77,8 @@ class Exempt:
 
     def _certain(self, rows: pa.Table) -> Bools:
         missed = _is(rows["reason"], MISSED)
-        happened = self.live.clocks.venues(as_us(rows["ts_start"]))
-        doubtful = missed if self._copies else missed & self._open(rows, happened, HOUR_US)
+        minutes = as_us(pc.fill_null(rows["minute"], NEVER))
+        doubtful = missed if self._copies else missed & self._open(rows, minutes, HOUR_US)
         topics = {*self.live.mend, *self.fresh.mend}
         names = zip(rows["market"].to_pylist(), rows["period"].to_pylist(), strict=True)
         mending = np.array([not topics.isdisjoint(mend_topics(*name)) for name in names], np.bool_)

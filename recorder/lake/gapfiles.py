@@ -16,6 +16,8 @@ from recorder.lake.tables import GAPS
 
 MISSED: Final = "missed"
 """The reason of a gap that no record of the journal tells, but the witnesses of the minute do."""
+NEVER: Final = pa.scalar(-DAY_US, pa.int64()).cast(GAPS.schema.field("minute").type)
+"""Stands for the minute of all others."""
 
 
 def gap_row(gap: Gap, recorder: str) -> dict[str, Any]:
@@ -33,6 +35,7 @@ def gap_row(gap: Gap, recorder: str) -> dict[str, Any]:
         "remains_start": remains[0],
         "remains_end": remains[1],
         "recorder": recorder,
+        "minute": None,
     }
 
 

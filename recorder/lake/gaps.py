@@ -25,12 +25,11 @@ from typing import Final, Protocol
 import msgspec
 
 from recorder.exchange.endpoints import MARKET_LIST
-from recorder.lake.gapstate import DEAF, MINUTE_PERIOD, MINUTE_STREAMS, Gap, GapState, Key
+from recorder.lake.gapstate import DEAF, IN_FLIGHT_US, MINUTE_PERIOD, MINUTE_STREAMS, Gap, GapState, Key
 from recorder.lake.harvest import Record
 from recorder.lake.recorded import Recorded, end_markets, end_streams, record_markets
 from recorder.lake.repair import Deals, Missing, mend, repair_of
 
-IN_FLIGHT_US: Final = 500_000
 MENDING_LIMIT: Final = 64
 """Gaps a market that wait for an answer by REST; when it never comes the oldest stay as they are."""
 
@@ -200,7 +199,7 @@ class GapMachine:
             state.confirmed.discard(key)
             if key not in state.open:
                 since = state.listed_at.get(key[1], state.started)
-                state.open[key] = Missing(since, "start", "", anchor=self._anchor(key))
+                state.open[key] = self._begun(key, since, "start", "")
 
     def _confirmed(self, record: Record) -> None:
         for key in _keys(record):
@@ -268,14 +267,14 @@ class GapMachine:
         missing = Missing(start_us, reason, detail, end=max(start_us, end_us))
         self.closed.append(_row(DEAF, missing))
 
-    def _anchor(self, key: Key) -> int | None:
-        return self._state.last_trade.get(key[1]) if key[0] == "trade" else None
+    def _begun(self, key: Key, start_us: int, reason: str, detail: str) -> Missing:
+        anchor = self._state.last_trade.get(key[1]) if key[0] == "trade" else None
+        return Missing(start_us, reason, detail, anchor=anchor, lag_us=self._state.lag_us)
 
     def _lose(self, keys: list[Key], since_us: int, reason: str, detail: str) -> None:
         for key in keys:
             self._state.good.discard(key)
-            start_us = since_us - IN_FLIGHT_US
-            self._state.open[key] = Missing(start_us, reason, detail, anchor=self._anchor(key))
+            self._state.open[key] = self._begun(key, since_us - IN_FLIGHT_US, reason, detail)
 
     def _close(self, key: Key, end_us: int, note: str = "") -> None:
         state = self._state

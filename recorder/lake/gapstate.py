@@ -10,6 +10,7 @@ from recorder.lake.repair import Missing
 MINUTE_STREAMS: Final = ("trade", "depth", "kline")
 """The streams of a market by which its minutes are judged; of candles, those of a minute."""
 MINUTE_PERIOD: Final = "1min"
+IN_FLIGHT_US: Final = 500_000
 
 Key: TypeAlias = tuple[str, str, str]
 """(stream, market, period), with "" where there is none."""

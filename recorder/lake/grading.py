@@ -84,7 +84,8 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The grade, why it is not A, and the streams that were missed unnoticed, with how far repaired."""
+    """The grade, why it is not A, and the streams of which more was missed than gaps tell, with how far it is
+    repaired."""
 
     grade: str
     reason: str
@@ -108,7 +109,7 @@ def _grade(traded: Traded, told: Told | None, observed: Observed, differs: str) 
     if blind:
         return "C", "candle only"
     if observed.unseen_s > 0:
-        return "D", f"a gap of {observed.unseen_s:.3f} s in trades"
+        return "D", "; ".join(filter(None, [f"a gap of {observed.unseen_s:.3f} s in trades", differs]))
     if differs:
         return "D", differs
     repaired = _repaired(traded, told, observed)
@@ -162,12 +163,17 @@ def _turnover_agrees(traded: Traded, turnover: float, precision: Precision) -> b
 
 
 def _missed(traded: Traded, told: Told | None, observed: Observed, differs: str, grade: str) -> list[str]:
-    """`stream=how far repaired` for what the witnesses show to be missing where no gap was known."""
+    """`stream=how far repaired` for what the witnesses show to be missing beside the gaps that are known.
+
+    Where trades fall short of the candle, known gaps may or may not account for all of it: any trade of the
+    minute may be missing.
+    """
     found = []
-    if observed.recorded_s >= MINUTE_S and not observed.trades_touched:
-        lost = bool(differs) and told is not None and not traded.volume > told.volume
-        hole = told is None and traded.count == 0 and observed.candle_recorded
-        if lost or hole:
+    lost = bool(differs) and told is not None and not traded.volume > told.volume
+    if lost and grade == "D" and observed.recorded_s > 0:
+        found.append("trade=none")
+    elif observed.recorded_s >= MINUTE_S and not observed.trades_touched:
+        if told is None and traded.count == 0 and observed.candle_recorded:
             found.append("trade=none")
         elif traded.rest:
             found.append("trade=fully" if grade == "B" else "trade=partly")

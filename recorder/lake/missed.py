@@ -8,55 +8,59 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from recorder.lake.clocks import Clocks
 from recorder.lake.gapfiles import MISSED
-from recorder.lake.gapstate import MINUTE_PERIOD
+from recorder.lake.gapstate import IN_FLIGHT_US, MINUTE_PERIOD
 from recorder.lake.rows import MINUTE_US
 
 NOBODY: Final = ""
 """The recorder of a gap that none has told."""
+ORDER: Final = [("market", "ascending"), ("minute", "ascending")]
+_READ: Final = ["market", "minute", "missed", "reason", "due_from", "due_until"]
 
 
-def missed_rows(coverage: pa.Table, clocks: Clocks) -> Iterator[dict[str, Any]]:
+def missed_rows(coverage: pa.Table) -> Iterator[dict[str, Any]]:
     """The gaps of an hour's minutes, neighbours of one kind joined; times in the recorder's clock."""
-    runs: dict[tuple[str, str, str], dict[str, Any]] = {}
-    lost = coverage.filter(pa.array([bool(text) for text in coverage["missed"].to_pylist()], pa.bool_()))
-    minutes = lost["minute"].cast(pa.int64()).to_pylist()
-    told = zip(
-        lost["market"].to_pylist(),
-        minutes,
-        lost["missed"].to_pylist(),
-        lost["reason"].to_pylist(),
-        strict=True,
-    )
-    for market, minute, missed, reason in sorted(told):
-        for part in missed.split(","):
+    runs: dict[tuple[str, str, str], tuple[int, dict[str, Any]]] = {}
+    lost = coverage.filter(pc.not_equal(coverage["missed"], "")).sort_by(ORDER)
+    for name in ("minute", "due_from", "due_until"):
+        lost = lost.set_column(lost.schema.get_field_index(name), name, lost[name].cast(pa.int64()))
+    for row in lost.select(_READ).to_pylist():
+        for part in row["missed"].split(","):
             stream, _, repaired = part.partition("=")
-            start, end = clocks.ours(minute), clocks.ours(minute + MINUTE_US)
-            run = runs.get((market, stream, repaired))
-            if run is not None and run["ts_end"] == start:
-                run["ts_end"] = end
-                run["remains_end"] = None if repaired == "fully" else end
-                continue
-            if run is not None:
-                yield run
-            runs[market, stream, repaired] = _row(market, stream, repaired, reason, (start, end))
-    yield from runs.values()
+            kind = (row["market"], stream, repaired)
+            last, run = runs.get(kind, (0, None))
+            if run is not None and last + MINUTE_US == row["minute"]:
+                _extend(run, row["due_until"])
+            else:
+                if run is not None:
+                    yield run
+                run = _row(row, stream, repaired)
+            runs[kind] = row["minute"], run
+    yield from (run for _, run in runs.values())
 
 
-def _row(market: str, stream: str, repaired: str, reason: str, span: tuple[int, int]) -> dict[str, Any]:
+def _extend(run: dict[str, Any], until_us: int) -> None:
+    run["ts_end"] = max(run["ts_end"], until_us)
+    if run["remains_end"] is not None:
+        run["remains_end"] = run["ts_end"]
+
+
+def _row(minute: dict[str, Any], stream: str, repaired: str) -> dict[str, Any]:
+    span = minute["due_from"] - IN_FLIGHT_US, minute["due_until"]
     remains = (None, None) if repaired == "fully" else span
     return {
         "stream": stream,
-        "market": market,
+        "market": minute["market"],
         "ts_start": span[0],
         "ts_end": span[1],
         "reason": MISSED,
         "repaired": repaired,
-        "detail": f"no gap was known: {reason}",
+        "detail": f"by the minute's witnesses: {minute['reason']}",
         "period": MINUTE_PERIOD if stream == "kline" else None,
         "remains_start": remains[0],
         "remains_end": remains[1],
         "recorder": NOBODY,
+        "minute": minute["minute"],
     }

@@ -30,7 +30,7 @@ from recorder.lake.wanted import WANTED_STATE
 BUFFER_BYTES: Final = 32 * 1024 * 1024
 """Rows in waiting beyond this are published at once: memory stays flat at any load."""
 LOCK_NAME: Final = "publisher.lock"
-FORMAT: Final = b"3"
+FORMAT: Final = b"4"
 """Another one with every change of a table's columns, or of what the manifest remembers."""
 FORMAT_STATE: Final = "format"
 SETTLE_COMMITS: Final = 60

@@ -126,7 +126,7 @@ def _seed(beginning: Beginning) -> dict[str, bytes]:
         return {}
     changes = Changes(beginning.base.settle)
     kept = changes.known
-    kept.dirty, kept.mend, kept.moved = {}, {}, ()  # of days before the first that counts
+    kept.dirty, kept.mend = {}, {}  # of days before the first that counts
     recorders = {f"{RECORDER_STATE}{name}": saved for name, saved in beginning.base.recorders.items()}
     return {**recorders, SETTLE_STATE: changes.save(), FORMAT_STATE: FORMAT, "commits": b"0"}
 

@@ -56,6 +56,8 @@ class Missing(msgspec.Struct):
     """The oldest trade of the first answer that did not join; its time by the venue's clock."""
     joined: bool = True
     """Whether every answer so far reached back to the anchor."""
+    lag_us: int = 0
+    """By how much the push before the span was received after it happened."""
 
 
 class Repair(msgspec.Struct, frozen=True):
@@ -67,14 +69,18 @@ class Repair(msgspec.Struct, frozen=True):
 
 
 def mend(missing: Missing, answer: Deals, lag_us: int) -> bool:
-    """Take an answer into account; True when it settles the span. `lag_us` is receive minus event time."""
+    """Take an answer into account; True when it settles the span.
+
+    `lag_us` is by how much the last push was received after it happened. A clock may have been set since the
+    answer's oldest trade: of that and the lag from before the span, the one counts that leaves more missing.
+    """
     if answer.asked_us < missing.start:
         return False
     if not (missing.anchor is not None and missing.anchor in answer.ids):
         missing.joined = False
         since = missing.start if missing.reach is None else missing.reach
         if answer.oldest_us is not None and len(answer.ids) >= DEALS_AT_LEAST:
-            missing.holes.append((since, answer.oldest_us + lag_us + MARGIN_US))
+            missing.holes.append((since, answer.oldest_us + max(lag_us, missing.lag_us) + MARGIN_US))
             missing.back_to = answer.oldest_us if missing.back_to is None else missing.back_to
     missing.holes = list(spans_of(missing.holes))
     missing.reach = answer.asked_us

@@ -86,7 +86,6 @@ class Retention:
         known.dirty = _since(known.dirty, closed_us)
         known.doubts = _since(known.doubts, closed_us)
         ours_us = known.clocks.ours(closed_us)
-        known.moved = clip(known.moved, ours_us, FOREVER_US)
         known.mend = {
             topic: (max(start, ours_us), end) for topic, (start, end) in known.mend.items() if end > ours_us
         }

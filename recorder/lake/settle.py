@@ -4,7 +4,7 @@
 commit of its own. When it ran, and how often, changes nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -17,15 +17,15 @@ from recorder.lake.clocks import Clocks
 from recorder.lake.coverage import Evidence, cover
 from recorder.lake.draft import add_file, bucket
 from recorder.lake.files import DAY_US, HOUR_US, as_us, read_file
-from recorder.lake.gapfiles import MISSED, gap_table, gaps_touching, replace_gaps, told_gaps
-from recorder.lake.gapstate import MINUTE_PERIOD
+from recorder.lake.gapfiles import MISSED, NEVER, gap_table, gaps_touching, replace_gaps, told_gaps
+from recorder.lake.gapstate import IN_FLIGHT_US, MINUTE_PERIOD
 from recorder.lake.manifest import Commit, FileInfo, Manifest
 from recorder.lake.mend import mended, needed
 from recorder.lake.missed import missed_rows
 from recorder.lake.precisions import Precisions
 from recorder.lake.repair import FOREVER_US
 from recorder.lake.rows import MINUTE_US
-from recorder.lake.spans import Spans, clip, minus, spans_of, union, within
+from recorder.lake.spans import Spans, clip, minus, spans_of, union
 from recorder.lake.stored import between, stored
 from recorder.lake.tables import COVERAGE, DEPTH, GAPS, KLINES, MARKETS, STATE, TRADES
 from recorder.lake.wanted import Wanted
@@ -41,12 +41,12 @@ SETTLE_STATE: Final = "settle"
 """The name under which `Changes` is kept in the manifest."""
 _TRADE_COLUMNS: Final = ("market", "trade_id", "ts_event", "ts_recv", "side", "price", "quantity", "source")
 _BOOK_COLUMNS: Final = ("market", "ts_event", "ts_recv", "bid_price", "ask_price", "source")
+_STATE_COLUMNS: Final = ("market", "ts_recv")
+_STATES: Final = STATE.schema.empty_table().select(_STATE_COLUMNS)
 
 
 def settle(manifest: Manifest, changes: Changes) -> Iterator[Commit]:
     """The commits that bring the lake up to date; each has to be committed before the next is asked for."""
-    if changes.known.moved:
-        yield _forget_missed(manifest, changes)
     if changes.known.mend:
         yield _mend(manifest, changes)
     precisions = Precisions(_all_rows(manifest))
@@ -81,10 +81,9 @@ def _judge(manifest: Manifest, changes: Changes, precisions: Precisions, due: di
     there = _read(manifest, path)
     rows = pa.concat_tables([there.filter(pa.array(_others(there, wanted))), covered.rows])
     of_hour = rows.filter(pa.array(as_us(rows["minute"]) // HOUR_US == hour))
-    if changed := not _same(rows, there):
+    if not _same(rows, there):
         add_file(manifest, commit, COVERAGE, rows, path, date, first_hour)
-    if changed or pc.any(pc.not_equal(of_hour["missed"], "")).as_py():
-        _replace_missed(manifest, commit, of_hour, hour, changes.clocks)
+        _replace_missed(manifest, commit, of_hour, there, hour)
     commit.state[SETTLE_STATE] = changes.save()
     return commit
 
@@ -119,15 +118,16 @@ def _evidence(
     clocks = changes.clocks
     before = start_us - BOOK_AGE_US
     minutely = between(KLINES, start_us, end_us) & (pc.field("period") == MINUTE_PERIOD)
-    first, last = sorted((clocks.ours(start_us), clocks.ours(end_us)))
+    ours = clocks.origins(start_us, end_us)
+    near = [clocks.ours(start_us), clocks.ours(end_us), *(us for span in ours for us in span)]
     return Evidence(
         start_us=start_us,
         minutes=(end_us - start_us) // MINUTE_US,
         trades=stored(manifest, TRADES, before, end_us, between(TRADES, before, end_us), _TRADE_COLUMNS),
         books=stored(manifest, DEPTH, before, end_us, between(DEPTH, before, end_us), _BOOK_COLUMNS),
-        states=stored(manifest, STATE, first, last, between(STATE, first, last), ("market", "ts_recv")),
+        states=pa.concat_tables([_STATES, *(_states(manifest, *span) for span in ours)]),
         candles=stored(manifest, KLINES, start_us, end_us, minutely),
-        gaps=told_gaps(manifest, first - GAP_REACH_US, last + GAP_REACH_US),
+        gaps=told_gaps(manifest, min(near) - GAP_REACH_US, max(near) + GAP_REACH_US),
         recorded=known.recorded,
         answered={
             topic.removesuffix(f" {MINUTE_PERIOD}"): spans
@@ -138,6 +138,10 @@ def _evidence(
         precision=precisions.at(clocks.ours(start_us + MINUTE_US)),
         clocks=clocks,
     )
+
+
+def _states(manifest: Manifest, start_us: int, end_us: int) -> pa.Table:
+    return stored(manifest, STATE, start_us, end_us, between(STATE, start_us, end_us), _STATE_COLUMNS)
 
 
 def _doubt(changes: Changes, wanted: dict[str, Spans], doubts: dict[str, list[int]]) -> None:
@@ -161,32 +165,16 @@ def _others(there: pa.Table, wanted: dict[str, Spans]) -> Bools:
     return ~judged
 
 
-def _replace_missed(manifest: Manifest, commit: Commit, of_hour: pa.Table, hour: int, clocks: Clocks) -> None:
-    """Make the gaps that only the witnesses tell of one hour anew."""
-    start, end = clocks.ours(hour * HOUR_US), clocks.ours((hour + 1) * HOUR_US)
-    replace_gaps(
-        manifest, commit, gap_table(missed_rows(of_hour, clocks)), *_but_missed(spans_of([(start, end)]))
-    )
-
-
-def _forget_missed(manifest: Manifest, changes: Changes) -> Commit:
-    """Drop the gaps made from grades where the clocks stood otherwise; their hours are judged anew."""
-    moved, changes.known.moved = changes.known.moved, ()
-    commit = Commit()
-    replace_gaps(manifest, commit, gap_table([]), *_but_missed(moved))
-    commit.state[SETTLE_STATE] = changes.save()
-    return commit
-
-
-def _but_missed(spans: Spans) -> tuple[set[int], Callable[[pa.Table], Bools]]:
-    """The days of some spans of our time, and all gaps but those made from grades that began in them."""
+def _replace_missed(manifest: Manifest, commit: Commit, rows: pa.Table, before: pa.Table, hour: int) -> None:
+    """Make the gaps that only the witnesses of an hour tell anew; `before` is the hour's file as it was."""
 
     def keep(gaps: pa.Table) -> Bools:
-        missed = np.asarray(pc.equal(gaps["reason"], MISSED).combine_chunks())
-        kept: Bools = ~(missed & within(as_us(gaps["ts_start"]), spans))
+        hours = as_us(pc.fill_null(gaps["minute"], NEVER)) // HOUR_US
+        kept: Bools = hours != hour
         return kept
 
-    return {day for start, end in spans for day in range(start // DAY_US, (end - 1) // DAY_US + 1)}, keep
+    days = {int(us) // DAY_US for us in as_us(before["due_from"]) - IN_FLIGHT_US}
+    replace_gaps(manifest, commit, gap_table(missed_rows(rows)), days, keep)
 
 
 def _read(manifest: Manifest, path: str) -> pa.Table:

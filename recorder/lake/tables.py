@@ -211,6 +211,7 @@ GAPS: Final = Table(
         ("remains_start", TIME, True),
         ("remains_end", TIME, True),
         ("recorder", pa.string()),
+        ("minute", TIME, True),
     ),
     time="ts_start",
     order=("market", "ts_start", "stream", "period", "recorder", "reason"),
@@ -262,16 +263,19 @@ COVERAGE: Final = Table(
         ("sides_compared", pa.int64()),
         ("sides_agreed", pa.int64()),
         ("missed", pa.string()),
+        ("due_from", TIME),
+        ("due_until", TIME),
     ),
     time="minute",
     order=("market", "minute"),
     key=("market", "minute"),
     style="replace",
-    delta=("minute",),
+    delta=("minute", "due_from", "due_until"),
 )
 """One row a market-minute (the venue's clock), once it is closed and settled. `open` to `turnover` are from
 the trades, `candle_*` from the 1min candle, `gap_seconds` is what no repair closed, in any stream and by
-stream; `missed` names the streams whose rows the witnesses show to be absent where no gap was known."""
+stream; `missed` names the streams of which the witnesses show more to be absent than known gaps tell. What
+happened in the minute was received from `due_from` to `due_until` by the recorder's clock."""
 
 _MINUTE_KINDS: Final = {"count": pa.int64(), "sum": pa.float64(), "value": pa.float64(), "time": TIME}
 

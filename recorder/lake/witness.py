@@ -150,9 +150,9 @@ def _sides(trades: pa.Table, books: pa.Table, frame: Frame) -> tuple[Bools, Bool
 
 
 def count_rows(rows: pa.Table, times: Ints, frame: Frame) -> Ints:
-    """How many rows each place has; those before the frame have none."""
-    places = frame.places(rows, times)
-    return np.bincount(places[times >= frame.start_us], minlength=frame.size)
+    """How many rows each place has; those before and after the frame have none."""
+    inside = (times >= frame.start_us) & (times < frame.start_us + frame.minutes * MINUTE_US)
+    return np.bincount(frame.places(rows, times)[inside], minlength=frame.size)
 
 
 def _last_pushes(tables: Sequence[pa.Table], bounds: Ints) -> tuple[Ints, Ints]:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.lake.asked import (
+    FINAL_US,
     SECOND_US,
-    SETTLE_US,
     answer_of,
     answered_span,
     has_candle,
@@ -38,10 +38,10 @@ def test_rows_that_were_not_asked_for_settle_nothing_of_the_question():
 
 
 def test_a_candle_that_runs_or_has_just_closed_is_not_settled():
-    settled_s = SETTLE_US // SECOND_US
+    final_s = FINAL_US // SECOND_US
     opens = [NOW_S - 180, NOW_S - 120, NOW_S - 60, NOW_S]
     assert span((0, NOW_S), opens) == (NOW_S - 180, NOW_S - 60)
-    assert span((0, NOW_S), opens, asked_s=NOW_S + settled_s) == (NOW_S - 180, NOW_S)
+    assert span((0, NOW_S), opens, asked_s=NOW_S + final_s) == (NOW_S - 180, NOW_S)
 
 
 def test_the_venues_clock_decides_what_has_closed():

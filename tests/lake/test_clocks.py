@@ -124,6 +124,22 @@ def test_the_way_back_ends_where_it_began(pushes):
         )
 
 
+@given(_PUSHES, st.integers(-4_000, 4_000), st.integers(1, 300))
+def test_when_the_venues_clock_showed_a_span_is_found_wholly_and_nothing_beside(pushes, start_s, width_s):
+    clocks = learned(*pushes) if pushes else Clocks({})
+    start, end = NOW + start_s * S, NOW + (start_s + width_s) * S
+    found = clocks.origins(start, end)
+    for us in range(NOW - 10 * S, NOW + 140 * S, 250_000):
+        inside = any(low <= us < high for low, high in found)
+        shown = clocks.venue(us)
+        assert inside or not start <= shown < end
+        assert (
+            not inside
+            or start - S <= shown <= end + S
+            or abs(clocks.venue(us + 2) - clocks.venue(us - 2)) > S
+        )
+
+
 def test_what_is_remembered_of_a_market_that_is_hardly_traded_does_not_grow():
     clocks = Clocks({})
     for hour in range(4):

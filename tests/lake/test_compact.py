@@ -46,7 +46,7 @@ def reject(ts, frame):
 
 def gap(start, end, *, stream="depth", market="AAA", remains=True):
     row = dict.fromkeys(GAPS.schema.names, "") | {"stream": stream, "market": market, "period": None}
-    row |= {"ts_start": DAY_US + start, "ts_end": end and DAY_US + end}
+    row |= {"ts_start": DAY_US + start, "ts_end": end and DAY_US + end, "minute": None}
     left = (row["ts_start"], row["ts_end"]) if remains else (None, None)
     return row | {"remains_start": left[0], "remains_end": left[1]}
 

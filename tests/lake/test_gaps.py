@@ -9,7 +9,7 @@ from journals import Recorder, book, candle, state, trade
 
 from recorder.journal import output
 from recorder.lake.follow import publish_once
-from recorder.lake.gaps import IN_FLIGHT_US
+from recorder.lake.gapstate import IN_FLIGHT_US
 from recorder.lake.publish import Publisher
 
 TOPICS = (("trade", "AAA"), ("depth", "AAA"), ("kline", "AAA", "1min"), ("state",))

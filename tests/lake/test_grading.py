@@ -115,12 +115,17 @@ class TestMissed:
     def test_a_hole_is_missed_in_every_stream_that_is_silent(self):
         assert grade(QUIET, None, seen(depth_lost=True)).missed == "trade=none,kline=none,depth=none"
 
-    def test_what_lies_in_a_known_gap_is_not_told_again(self):
+    def test_trades_that_a_known_gap_may_not_account_for_are_missed(self):
+        """A gap and a lost push may lie in one minute, and the candle tells of their sum alone."""
+        for observed in (seen(unseen_s=1.0, trades_touched=True), seen(recorded_s=30.0, trades_touched=True)):
+            assert grade(told=replace(TOLD, volume=2.0), observed=observed).missed == "trade=none"
+
+    def test_a_candle_that_lies_in_a_known_gap_is_not_told_again(self):
         observed = seen(trades_touched=True, candle_touched=True)
-        assert grade(told=replace(TOLD, volume=2.0), observed=observed).missed == ""
+        assert grade(told=replace(TOLD, volume=1.0), observed=observed).missed == ""
 
     def test_what_was_not_recorded_is_not_missed(self):
-        observed = seen(recorded_s=30.0, trades_touched=True, candle_recorded=False)
+        observed = seen(recorded_s=0.0, trades_touched=True, candle_recorded=False)
         assert grade(told=replace(TOLD, volume=2.0), observed=observed).missed == ""
 
 

@@ -14,7 +14,7 @@ from recorder.lake import manifest as manifests
 from recorder.lake import rebuild as rebuilding
 from recorder.lake.files import MERGED_COMPRESSION_LEVEL, in_order, read_file, write_file
 from recorder.lake.follow import catch_up, follow, publish_once
-from recorder.lake.gaps import IN_FLIGHT_US
+from recorder.lake.gapstate import IN_FLIGHT_US
 from recorder.lake.manifest import Commit, Manifest, read_files
 from recorder.lake.publish import LakeError, Publisher
 from recorder.lake.rebuild import rebuild, verify

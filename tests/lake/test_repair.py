@@ -107,6 +107,14 @@ def test_the_lag_between_the_clocks_moves_the_hole_into_ours():
     assert repair_of(gap).remains == (1010 * S, 1014 * S + MARGIN_US)
 
 
+def test_where_a_clock_was_set_in_the_gap_the_lag_counts_that_leaves_more_missing():
+    for before, after in ((0, -2), (-2, 0)):
+        gap = missing(1010, 1020)
+        gap.lag_us = before * S
+        mend(gap, deals(1021, (30, 1014), (31, 1019)), after * S)
+        assert repair_of(gap).remains == (1010 * S, 1014 * S + MARGIN_US)
+
+
 trades = st.lists(st.integers(0, 100), min_size=1, max_size=60).map(sorted)
 
 

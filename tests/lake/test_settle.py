@@ -186,6 +186,32 @@ class TestMissed:
         assert rows == [(1, "D", "volume 2 by trades, 2.25 by candle")]
         assert missed(lake, scene) == [("trade", 1, 2, "none")]
 
+    def test_it_is_so_in_a_minute_in_which_a_gap_is_known_too(self, lake, scene):
+        scene.session().minute_of(0).minute_of(1)
+        scene.drop(122, 125)
+        scene.make(150)
+        scene.minute_of(2, since=10).minute_of(3).done()
+        assert grades(lake, scene)[2] == "D"
+        assert ("trade", 2, 3, "none") in missed(lake, scene)
+
+    def test_the_gap_holds_it_by_a_clock_that_was_wrong_then_and_is_right_now(self, data_dir, lake):
+        scene = Scene(data_dir, lag_s=76.4)
+        scene.session(at=76.0).minute_of(0).minute_of(1)
+        lost_s = scene.start_s + 150
+        scene.make(150)
+        scene.minute_of(2, since=31).minute_of(3)
+        scene.lag_s = 0.01
+        for minute in range(4, 8):
+            scene.minute_of(minute)
+        scene.done()
+        [(start, end)] = lake.rows(
+            "gaps",
+            "epoch(ts_start), epoch(ts_end)",
+            "WHERE reason = 'missed' AND stream = 'trade' "
+            f"AND minute = make_timestamptz({(scene.start_s + 120) * 10**6})",
+        )
+        assert start < lost_s + 76.4 < end
+
     def test_brought_by_rest_it_is_repaired_and_the_gap_says_so(self, lake, scene):
         scene.session().minute_of(0)
         lost = scene.make(90.0, price="101.0", amount="0.25")
