@@ -7,8 +7,8 @@ from typing import Final
 import duckdb
 
 from analytics.views import MACROS, question_views, quoted, table_view
-from recorder.lake.manifest import FileInfo, read_files
-from recorder.lake.tables import TABLES
+from recorder.lake.store.manifest import FileInfo, read_files
+from recorder.lake.store.tables import TABLES
 
 ATTEMPTS: Final = 20
 RETRY_S: Final = 0.1

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from recorder.lake.tables import TABLES
+from recorder.lake.store.tables import TABLES
 
 VIEWS_FILE: Final = "views.sql"
 _QUESTIONS: Final = Path(__file__).parent / "sql"

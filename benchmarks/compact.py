@@ -20,11 +20,12 @@ from corpus import Frame
 from report import InvalidError, Row, cpu_s
 from stored import publish, write_journal
 
-from recorder.lake.compact import Day, compact_day, due_days
-from recorder.lake.files import DAY_US, HOUR_US, as_us, day_of, write_file
-from recorder.lake.manifest import Commit, FileInfo, Manifest, read_files
-from recorder.lake.merge import MERGED_COMPRESSION_LEVEL, WHOLE_HOUR, SortedFiles
-from recorder.lake.tables import DEPTH, STATE, TABLES, TIME, TRADES, Table
+from recorder.lake.days.compact import Day, compact_day, due_days
+from recorder.lake.days.merge import MERGED_COMPRESSION_LEVEL, WHOLE_HOUR, SortedFiles
+from recorder.lake.store.files import as_us, day_of, write_file
+from recorder.lake.store.manifest import Commit, FileInfo, Manifest, read_files
+from recorder.lake.store.tables import DEPTH, STATE, TABLES, TIME, TRADES, Table
+from recorder.lake.units import DAY_US, HOUR_US
 
 HOURS: Final = 4
 SHORT_HOURS: Final = 1

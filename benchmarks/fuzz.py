@@ -37,7 +37,7 @@ from test_decode import same  # noqa: E402  # what agreement means is said there
 
 from recorder.journal.reader import Block, JournalReader  # noqa: E402
 from recorder.journal.writer import JournalWriter  # noqa: E402
-from recorder.lake.decode import Decoded, Decoder  # noqa: E402
+from recorder.lake.decoding.decoder import Decoded, Decoder  # noqa: E402
 
 CHANGED_SHARE: Final = 0.75
 LOTS: Final = 20_000

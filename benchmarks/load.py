@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from report import InvalidError, Row, machine, render
 
-from recorder.lake.manifest import read_files
+from recorder.lake.store.manifest import read_files
 from recorder.vitals import read_status
 
 MARKETS: Final = 300

@@ -10,10 +10,10 @@ from report import InvalidError
 from recorder.journal.output import Origin, Rotation, SegmentOutput
 from recorder.journal.record import batch_lines
 from recorder.journal.writer import FLUSH_S, SEGMENT_BYTES, SEGMENT_S
-from recorder.lake.manifest import FileInfo, read_files
-from recorder.lake.merge import merge_files
-from recorder.lake.publish import Publisher
-from recorder.lake.tables import TABLES
+from recorder.lake.days.merge import merge_files
+from recorder.lake.publishing.publisher import Publisher
+from recorder.lake.store.manifest import FileInfo, read_files
+from recorder.lake.store.tables import TABLES
 
 RECORDER: Final = "bench"
 FAR_HOUR: Final = 10**7

@@ -19,9 +19,10 @@ import structlog
 from recorder.capture.rest import RestClient, RestError
 from recorder.exchange.endpoints import MARKET_KLINE, PERIOD_SECONDS
 from recorder.exchange.messages import ProtocolError, parse_candles
-from recorder.lake.asked import FINAL_US, SECOND_US, answer_of, answered_span, has_candle
+from recorder.lake.asked import FINAL_US, answer_of, answered_span, has_candle
+from recorder.lake.grades.wanted import Wanted
 from recorder.lake.spans import Spans, clip, length, minus, spans_of, union
-from recorder.lake.wanted import Wanted
+from recorder.lake.units import SECOND_US
 
 ROWS_AN_ANSWER: Final = 1_000
 """Rows expected of one answer before one has shown more; the venue does not say how many it gives."""

@@ -25,11 +25,11 @@ from recorder.exchange.answers import parse_market_list
 from recorder.exchange.endpoints import MARKET_KLINE, MARKET_LIST, PERIOD_SECONDS
 from recorder.exchange.messages import ProtocolError
 from recorder.journal.writer import JournalWriter
-from recorder.lake.asked import SECOND_US
-from recorder.lake.follow import publish_once
-from recorder.lake.publish import LakeError
+from recorder.lake.grades.wanted import read_wanted
+from recorder.lake.publishing.follow import publish_once
+from recorder.lake.publishing.publisher import LakeError
 from recorder.lake.spans import Spans
-from recorder.lake.wanted import read_wanted
+from recorder.lake.units import SECOND_US
 from recorder.logs import set_up_logging
 from recorder.show import console, duration
 

@@ -201,8 +201,8 @@ def publish(
     settings = load_settings(config, {"data_dir": data_dir})
     from analytics.views import write_views  # noqa: PLC0415
     from recorder.journal.reader import writer_alive  # noqa: PLC0415
-    from recorder.lake.follow import publish_once  # noqa: PLC0415
-    from recorder.lake.publish import LakeError  # noqa: PLC0415
+    from recorder.lake.publishing.follow import publish_once  # noqa: PLC0415
+    from recorder.lake.publishing.publisher import LakeError  # noqa: PLC0415
     from recorder.logs import set_up_logging  # noqa: PLC0415
 
     set_up_logging()
@@ -238,7 +238,7 @@ def compact(
     """
     settings = load_settings(config, {"data_dir": data_dir})
     from recorder import maintenance  # noqa: PLC0415
-    from recorder.lake.publish import LakeError  # noqa: PLC0415
+    from recorder.lake.publishing.publisher import LakeError  # noqa: PLC0415
     from recorder.logs import set_up_logging  # noqa: PLC0415
     from recorder.show import console  # noqa: PLC0415
 
@@ -270,9 +270,9 @@ def rebuild(
     settings = load_settings(config, {"data_dir": data_dir})
     from analytics.views import write_views  # noqa: PLC0415
     from recorder import maintenance  # noqa: PLC0415
-    from recorder.lake.publish import LakeError  # noqa: PLC0415
-    from recorder.lake.rebuild import rebuild as make_again  # noqa: PLC0415
-    from recorder.lake.rebuild import verify as prove  # noqa: PLC0415
+    from recorder.lake.proving.rebuild import rebuild as make_again  # noqa: PLC0415
+    from recorder.lake.proving.rebuild import verify as prove  # noqa: PLC0415
+    from recorder.lake.publishing.publisher import LakeError  # noqa: PLC0415
     from recorder.logs import set_up_logging  # noqa: PLC0415
     from recorder.show import console  # noqa: PLC0415
 

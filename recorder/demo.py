@@ -21,7 +21,7 @@ from rich.text import Text
 from analytics.lake import Lake, open_lake
 from analytics.views import write_views
 from recorder.config import Settings
-from recorder.lake.manifest import FileInfo, read_files
+from recorder.lake.store.manifest import FileInfo, read_files
 from recorder.logs import set_up_logging
 from recorder.service import Service
 from recorder.show import console, show_rows, size

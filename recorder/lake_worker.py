@@ -19,8 +19,8 @@ from pathlib import Path
 
 import structlog
 
-from recorder.lake.follow import follow, publish_once
-from recorder.lake.publish import LakeError
+from recorder.lake.publishing.follow import follow, publish_once
+from recorder.lake.publishing.publisher import LakeError
 from recorder.logs import set_up_logging
 
 log = structlog.get_logger()

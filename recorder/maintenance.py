@@ -8,13 +8,13 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from recorder.lake.compact import CompactionError, is_due
-from recorder.lake.files import day_of
-from recorder.lake.follow import catch_up, open_publisher
-from recorder.lake.housekeeper import request_of
-from recorder.lake.manifest import FileInfo, read_files
-from recorder.lake.proof import Proof, TableProof
-from recorder.lake.publish import LakeError, Publisher
+from recorder.lake.days.compact import CompactionError, is_due
+from recorder.lake.proving.proof import Proof, TableProof
+from recorder.lake.publishing.follow import catch_up, open_publisher
+from recorder.lake.publishing.housekeeper import request_of
+from recorder.lake.publishing.publisher import LakeError, Publisher
+from recorder.lake.store.files import day_of
+from recorder.lake.store.manifest import FileInfo, read_files
 from recorder.show import size
 
 POLL_S: Final = 0.5

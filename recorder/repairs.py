@@ -23,7 +23,7 @@ from recorder.capture.rest import RestClient, RestError
 from recorder.config import Settings
 from recorder.exchange.endpoints import MARKET_STATE_ALL
 from recorder.exchange.session import Note
-from recorder.lake.wanted import read_wanted
+from recorder.lake.grades.wanted import read_wanted
 
 STATES_EVERY_S: Final = 60.0
 DEALS_EVERY_S: Final = 300.0

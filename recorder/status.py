@@ -7,8 +7,8 @@ from typing import Any
 
 from analytics.lake import Lake, LakeNotFoundError
 from recorder.journal.reader import writer_alive
-from recorder.lake.manifest import read_notices
-from recorder.lake.tables import TABLES
+from recorder.lake.store.manifest import read_notices
+from recorder.lake.store.tables import TABLES
 from recorder.vitals import read_status
 
 

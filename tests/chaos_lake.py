@@ -6,9 +6,9 @@ from decimal import Decimal
 from chaos_record import STATE_COLUMNS, Book, State, Trade
 from journals import Lake
 
-from recorder.lake.compact import is_due
-from recorder.lake.files import day_of
-from recorder.lake.manifest import read_files
+from recorder.lake.days.compact import is_due
+from recorder.lake.store.files import day_of
+from recorder.lake.store.manifest import read_files
 
 ALL = None
 """A stream or market of a gap that stands for every one."""

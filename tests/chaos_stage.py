@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from recorder.config import Settings
-from recorder.lake.housekeeper import request_of
+from recorder.lake.publishing.housekeeper import request_of
 from recorder.vitals import read_status
 
 HERE = Path(__file__).parent

@@ -5,10 +5,10 @@ import itertools
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recorder.lake import compact
-from recorder.lake.files import in_order, write_file
-from recorder.lake.manifest import Commit, FileInfo
-from recorder.lake.tables import DEPTH, STATE, TABLES, TRADES
+from recorder.lake.days import compact
+from recorder.lake.store.files import in_order, write_file
+from recorder.lake.store.manifest import Commit, FileInfo
+from recorder.lake.store.tables import DEPTH, STATE, TABLES, TRADES
 
 DATE = "2026-11-22"
 DAY_US = 1_795_305_600_000_000

@@ -7,7 +7,7 @@ import pytest
 from commands import recorder
 from journals import Recorder, push, trade
 
-from recorder.lake.follow import publish_once
+from recorder.lake.publishing.follow import publish_once
 
 START_S = int(time.time()) // 60 * 60 - 3_600
 

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from recorder.backfill import REFUSED_FOR_S, ROWS_AN_ANSWER, CandlePlan, Left, lookback
 from recorder.exchange.endpoints import PERIOD_SECONDS
-from recorder.lake.asked import SECOND_US, SETTLE_US
-from recorder.lake.wanted import Wanted
+from recorder.lake.asked import SETTLE_US
+from recorder.lake.grades.wanted import Wanted
+from recorder.lake.units import SECOND_US
 
 NOW_US = 1_800_000_000 * SECOND_US
 MINUTE_US = 60 * SECOND_US

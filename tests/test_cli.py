@@ -10,7 +10,7 @@ from journals import Recorder, book, state, trade
 from typer.testing import CliRunner
 
 from recorder.cli import app
-from recorder.lake.follow import publish_once
+from recorder.lake.publishing.follow import publish_once
 
 COMMANDS = ("run", "demo", "simulate", "publish", "compact", "rebuild", "backfill", "audit", "status", "sql")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from recorder.config import RETIRABLE, ConfigError, Settings, load_settings
-from recorder.lake.retention import JOURNAL
-from recorder.lake.tables import TABLES
+from recorder.lake.publishing.retention import JOURNAL
+from recorder.lake.store.tables import TABLES
 
 KEY = "hunter2-very-secret"
 CLIENT = "client-4711"

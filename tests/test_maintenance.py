@@ -13,10 +13,10 @@ from rich.console import Console
 from tapes import Story, at
 
 import analytics.lake
-from recorder.lake.files import EMPTY_FILE
-from recorder.lake.follow import catch_up, publish_once
-from recorder.lake.housekeeper import request_of
-from recorder.lake.publish import LakeError, Publisher
+from recorder.lake.publishing.follow import catch_up, publish_once
+from recorder.lake.publishing.housekeeper import request_of
+from recorder.lake.publishing.publisher import LakeError, Publisher
+from recorder.lake.store.files import EMPTY_FILE
 from recorder.maintenance import compact
 
 

@@ -10,8 +10,8 @@ from journals import Recorder, book, candle, state, trade
 
 from analytics import open_lake
 from recorder.config import Settings
-from recorder.lake.follow import publish_once
-from recorder.lake.tables import TABLES
+from recorder.lake.publishing.follow import publish_once
+from recorder.lake.store.tables import TABLES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -6,18 +6,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+OUTSIDE = {"recorder.exchange", "recorder.journal"}
+FLOORS = ("store", "decoding", "gaps", "grades", "days", "publishing", "proving")
+"""Of the lake: each stands on those before it, and all of them on the modules beside them."""
 ALLOWED = {
     "recorder.exchange": set(),
     "recorder.journal": set(),
-    "recorder.capture": {"recorder.exchange", "recorder.journal"},
-    "recorder.lake": {"recorder.exchange", "recorder.journal"},
+    "recorder.capture": OUTSIDE,
+    "recorder.lake": OUTSIDE,
     "recorder.simulator": {"recorder.exchange"},
     "analytics": set(),
 }
 """`recorder.config`, `recorder.service` and the other modules beside the rooms compose: they are not held."""
 ALSO = {
     "recorder.simulator.recording": {"recorder.journal.reader"},  # it serves our own journals
-    "analytics": {"recorder.lake.tables", "recorder.lake.manifest"},  # the lake's catalogue is its interface
+    # The lake's catalogue is its interface.
+    "analytics": {"recorder.lake.store.tables", "recorder.lake.store.manifest"},
 }
 NOT_PURE = {"asyncio", "socket", "time", "threading", "os", "pathlib", "io", "aiohttp", "websockets"}
 MODULES = [path for room in ALLOWED for path in sorted((ROOT / room.replace(".", "/")).rglob("*.py"))]
@@ -58,6 +62,14 @@ def test_a_module_imports_only_the_rooms_it_may_know(path):
     assert {name for name in ours if not within(name, may)} == set()
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "recorder/lake").rglob("*.py")), ids=name_of)
+def test_a_module_of_the_lake_imports_none_from_a_floor_above(path):
+    floor = path.parent.name
+    below = FLOORS[: FLOORS.index(floor) + 1] if floor in FLOORS else ()
+    of_lake = [name.split(".") for name in imported(path) if within(name, ["recorder.lake"])]
+    assert {words[2] for words in of_lake if len(words) > 2} & set(FLOORS) <= set(below)
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "recorder/exchange").glob("*.py")), ids=name_of)
 def test_the_venues_language_is_pure(path):
     assert {name.partition(".")[0] for name in imported(path)} & NOT_PURE == set()
@@ -66,4 +78,5 @@ def test_the_venues_language_is_pure(path):
 def test_every_folder_of_code_is_a_room_with_rules_and_nearly_no_init():
     folders = {name_of(path.parent / "x").removesuffix(".x") for path in (ROOT / "recorder").glob("*/*.py")}
     assert folders | {"analytics"} == set(ALLOWED)
+    assert {path.parent.name for path in (ROOT / "recorder/lake").glob("*/*.py")} == set(FLOORS)
     assert all(len(path.read_text().splitlines()) <= 5 for path in MODULES if path.name == "__init__.py")

@@ -1,4 +1,4 @@
-"""Which candles the venue has been asked for, by market and period, and has answered: given or not given.
+"""What the venue has been asked for and has answered, and of candles which of them: given or not given.
 
 The venue may cap the rows of an answer, and clamp the question, without saying so. So an answer tells of what
 lies between its first row and its last; of the rest of the question it tells only where it has no row at
@@ -11,15 +11,26 @@ from dataclasses import dataclass
 from typing import Final
 
 from recorder.lake.spans import Span
+from recorder.lake.units import DAY_US, SECOND_US
 
-SECOND_US: Final = 1_000_000
 SETTLE_US: Final = 10 * SECOND_US
 """So long after its close a minute is settled: what was pushed of it has come."""
 AGREE_US: Final = 30 * SECOND_US
 """Clocks that differ by less are both right; by more, one is elsewhere: a replay, a machine without time."""
 FINAL_US: Final = SETTLE_US + AGREE_US
 """So long after its close, as far as one clock tells of the other, a candle is the venue's last word."""
-DAY_US: Final = 86_400 * SECOND_US
+
+
+@dataclass(frozen=True, slots=True)
+class Deals:
+    """What an answer of the deals endpoint proves: every trade of the market from its oldest to the moment
+    it was asked for is in it. Times are us: `asked_us` on our clock, `oldest_us` on the venue's."""
+
+    market: str
+    asked_us: int
+    ids: frozenset[int]
+    newest_id: int | None
+    oldest_us: int | None
 
 
 @dataclass(frozen=True, slots=True)

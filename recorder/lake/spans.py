@@ -1,11 +1,13 @@
 """Sets of whole numbers as sorted, disjoint, half-open spans: times that were missed, asked for, changed."""
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+FOREVER_US: Final = 2**62
+"""A time that never comes."""
 Span: TypeAlias = tuple[int, int]
 Spans: TypeAlias = tuple[Span, ...]
 """[(start, end), ...] in order; every start < end, and no two touch."""

@@ -6,8 +6,8 @@ from journals import Recorder, book, state, trade
 
 from analytics import LakeNotFoundError, open_lake
 from analytics.views import question_views
-from recorder.lake.follow import publish_once
-from recorder.lake.tables import TABLES
+from recorder.lake.publishing.follow import publish_once
+from recorder.lake.store.tables import TABLES
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from journals import Recorder, book, push, trade
 
 from analytics import open_lake
-from recorder.lake.follow import publish_once
+from recorder.lake.publishing.follow import publish_once
 
 DAY_S = int(time.time()) // 86_400 * 86_400 - 86_400
 """Yesterday: every minute of it is settled."""

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from fuzz import CONNECTION, FIRST_US, WrongError, check_given_back, check_kept, endings, lots
 from mutation import literal, simulated
 
-from recorder.lake.decode import Decoder
+from recorder.lake.decoding.decoder import Decoder
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TRADE = (

@@ -4,14 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.lake.asked import (
-    FINAL_US,
-    SECOND_US,
-    answer_of,
-    answered_span,
-    has_candle,
-    opens_closing_within,
-)
+from recorder.lake.asked import FINAL_US, answer_of, answered_span, has_candle, opens_closing_within
+from recorder.lake.units import SECOND_US
 
 MINUTE_US = 60 * SECOND_US
 NOW_S = 1_000_000 * 60

@@ -1,0 +1,67 @@
+"""A gap as its row says it, and what is remembered of a journal between two chunks of it."""
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from recorder.lake.gaps.recorded import Recorded
+from recorder.lake.gaps.repair import Missing
+
+MINUTE_STREAMS: Final = ("trade", "depth", "kline")
+"""The streams of a market by which its minutes are judged; of candles, those of a minute."""
+MINUTE_PERIOD: Final = "1min"
+IN_FLIGHT_US: Final = 500_000
+
+Key: TypeAlias = tuple[str, str, str]
+"""(stream, market, period), with "" where there is none."""
+DEAF: Final[Key] = ("", "", "")
+"""Stands for everything, from a start until something has been asked for."""
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """One row of `gaps`; times in microseconds since the epoch, `stream`, `market` and `period` "" for all.
+
+    `remains` is what no answer gave back: (start, end), end None while it lasts; None where nothing remains.
+    """
+
+    stream: str
+    market: str
+    period: str
+    ts_start: int
+    ts_end: int | None
+    reason: str
+    detail: str
+    repaired: str
+    remains: tuple[int, int | None] | None
+
+
+class GapState(msgspec.Struct):
+    """Everything remembered between two chunks of the journal; saved with every commit."""
+
+    running: bool = False
+    started: int = 0
+    subscribed: bool = True
+    """False from a start until the session asks for something. One that ends before leaves no topic that
+    could be missed: its start stands for the next one's, and until then all is missing (DEAF)."""
+    alive: int = 0
+    markets_known: bool = False
+    markets: set[str] = msgspec.field(default_factory=set)
+    streams: list[str] | None = None
+    """What the session records, by its settings; None where it did not say."""
+    periods: list[str] | None = None
+    up_at: dict[int, int] = msgspec.field(default_factory=dict)
+    lists: tuple[int, int] = (0, 0)
+    """When the last market list but one, and the last one, were received."""
+    listed_at: dict[str, int] = msgspec.field(default_factory=dict)
+    connection_of: dict[Key, int] = msgspec.field(default_factory=dict)
+    good: set[Key] = msgspec.field(default_factory=set)
+    confirmed: set[Key] = msgspec.field(default_factory=set)
+    """Topics that wait for their first push although the venue has confirmed them."""
+    open: dict[Key, Missing] = msgspec.field(default_factory=dict)
+    mending: dict[str, list[Missing]] = msgspec.field(default_factory=dict)
+    """Gaps in trades, by market, that have ended and wait for the answer that settles them."""
+    last_trade: dict[str, int] = msgspec.field(default_factory=dict)
+    """The newest trade that is known of each market."""
+    lag_us: int = 0
+    """Receive time minus event time of the last trade pushed."""
+    recorded: Recorded = msgspec.field(default_factory=dict)
