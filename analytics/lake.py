@@ -7,7 +7,7 @@ from typing import Final
 import duckdb
 
 from analytics.views import MACROS, question_views, quoted, table_view
-from recorder.lake.store.manifest import FileInfo, read_files
+from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, FileInfo, read_files, read_state
 from recorder.lake.store.tables import TABLES
 
 ATTEMPTS: Final = 20
@@ -61,6 +61,10 @@ class Lake:
         files = _listed(self._data_dir)
         if files == self._files:
             return
+        if read_state(self._data_dir, FORMAT_STATE) != FORMAT:
+            raise LakeNotFoundError(
+                f"the lake in {self._data_dir} was made by another version: `recorder publish` says what to do"
+            )
         paths: dict[str, list[str]] = {name: [] for name in TABLES}
         for file in files:
             paths[file.table].append(quoted(str(self._data_dir / "lake" / file.path)))
@@ -75,11 +79,6 @@ def _listed(data_dir: Path) -> list[FileInfo]:
         raise LakeNotFoundError(
             f"there is no lake in {data_dir}: `recorder run` or `recorder demo` makes one, "
             "--data-dir or RECORDER_DATA_DIR says where it is"
-        )
-    if lacking := set(TABLES) - {file.table for file in files}:
-        raise LakeNotFoundError(
-            f"the lake in {data_dir} was made by another version, without {', '.join(sorted(lacking))}: "
-            "`recorder publish` says what to do"
         )
     return files
 

@@ -30,10 +30,10 @@ from typing import Any, Final
 import msgspec
 
 HERE: Final = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests" / "lake"))
+sys.path.insert(0, str(HERE.parent / "tests" / "lake" / "decoding"))
 
 from mutation import changed, literal, simulated  # noqa: E402  # beside this file
-from test_decode import same  # noqa: E402  # what agreement means is said there
+from test_decoder import same  # noqa: E402  # what agreement means is said there
 
 from recorder.journal.reader import Block, JournalReader  # noqa: E402
 from recorder.journal.writer import JournalWriter  # noqa: E402

@@ -7,9 +7,9 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "lake"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "lake" / "decoding"))
 
-from test_decode import HOSTILE, mutated  # what the decoders' own tests change frames by
+from test_decoder import HOSTILE, mutated  # what the decoders' own tests change frames by
 
 from recorder.exchange.messages import CandleOrder
 from recorder.simulator.living import LivingExchange

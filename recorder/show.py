@@ -219,7 +219,7 @@ def _recorder_line(each: dict[str, Any], now_ns: int) -> str:
         head,
         f"{said['markets']} markets",
         f"{said['connections_up']} of {said['connections']} connections up",
-        f"last frame {(now_ns - last) / 1e9:.1f} s ago" if last else "no frame yet",
+        f"last frame {max(0, now_ns - last) / 1e9:.1f} s ago" if last else "no frame yet",
         f"{said['frames']:,} frames since start",
         journal,
     ]

@@ -7,6 +7,7 @@ from journals import Recorder, book, state, trade
 from analytics import LakeNotFoundError, open_lake
 from analytics.views import question_views
 from recorder.lake.publishing.follow import publish_once
+from recorder.lake.store.manifest import FORMAT_STATE, Commit, Manifest
 from recorder.lake.store.tables import TABLES
 
 
@@ -88,3 +89,10 @@ class TestQuestions:
     def test_funding_by_market(self, data_dir):
         columns = "funding_rate_last, funding_rate_next, funding_rate_predict, funding_minutes"
         assert rows(data_dir, f"SELECT {columns} FROM funding_by_market") == [(0.0001, 0.0002, -0.0003, 5)]
+
+
+def test_a_lake_of_another_version_is_refused_with_what_to_do(data_dir):
+    with Manifest(data_dir) as manifest:
+        manifest.commit(Commit(state={FORMAT_STATE: b"1"}))
+    with pytest.raises(LakeNotFoundError, match="another version: `recorder publish` says what to do"):
+        open_lake(data_dir)

@@ -92,11 +92,18 @@ class Upkeep:
         if closed_for_s is None:
             return None
         before = day_of(int((time.time() - closed_for_s) * 1e6))
-        quiet_since_s = time.monotonic() - closed_for_s
         for date in due_days(self._manifest, before):
-            if self._touched_s.get(date, quiet_since_s) <= quiet_since_s:
+            if self._quiet_for_s(date) >= closed_for_s:
                 return self.compaction(number, date)
         return None
+
+    def _quiet_for_s(self, date: str) -> float:
+        """For how long nothing of a day was committed; of the time before this process its files tell."""
+        if (touched_s := self._touched_s.get(date)) is not None:
+            return time.monotonic() - touched_s
+        files = (file for name in TABLES for file in self._manifest.files(name, date))
+        paths = [self._manifest.lake / file.path for file in files]
+        return time.time() - max((path.stat().st_mtime for path in paths if path.exists()), default=0.0)
 
     def compaction(self, number: int, date: str) -> Job:
         """The job that compacts one day."""

@@ -19,7 +19,7 @@ from recorder.lake.gaps.state import MINUTE_PERIOD, Gap
 from recorder.lake.grades.clocks import WINDOW_US, Clocks
 from recorder.lake.grades.coverage import ALL
 from recorder.lake.grades.mend import period_us
-from recorder.lake.spans import FOREVER_US, Span, Spans, both, clip, minus, spans_of, union
+from recorder.lake.spans import FOREVER_US, Span, Spans, clip, minus, spans_of, union
 from recorder.lake.store.files import as_us
 from recorder.lake.store.tables import SOURCE
 from recorder.lake.units import MINUTE_US
@@ -168,7 +168,7 @@ class Changes:
             self._mend(answer.topic, self.clocks.ours(start), self.clocks.ours(end + width))
         if answer.period == MINUTE_PERIOD:
             fresh = minus(gained, self.known.answered.get(answer.topic, ()))
-            self._mark(answer.market, both(self.known.doubts.get(answer.market, ()), fresh))
+            self._mark(answer.market, self._alive(answer.market, fresh))
             self._mark(answer.market, lost)
 
     @property
@@ -235,8 +235,15 @@ class Changes:
             if before is None or first < before:
                 self.known.first_us[market] = first
                 self._mend(market, *self._recorded_before(market, before or first))
-                if before is not None:
+                if before is None:
+                    asked = self.answered.get(f"{market} {MINUTE_PERIOD}", ())
+                    self._mark(market, self._alive(market, asked))
+                else:
                     self._mark(market, ((first, before),))
+
+    def _alive(self, market: str, spans: Spans) -> Spans:
+        """Before its first trade or candle nothing of a market is judged, however far back one asked."""
+        return clip(spans, self.known.first_us.get(market, FOREVER_US), FOREVER_US)
 
     def _recorded_before(self, market: str, us: int) -> Span:
         """From when a market was first meant to be recorded up to a time of the venue's, by our clock."""

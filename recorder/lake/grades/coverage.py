@@ -57,8 +57,8 @@ class Covered:
 
 
 def cover(evidence: Evidence, wanted: Mapping[str, Spans]) -> Covered:
-    """Judge the wanted minutes, by market or of ALL. A minute of a market that neither was recorded nor has
-    any row has no row."""
+    """Judge the wanted minutes, by market or of ALL. A minute of a market that neither was recorded nor asked
+    for nor has any row has no row."""
     minutes = _Minutes(evidence)
     rows: list[dict[str, Any]] = []
     doubts: dict[str, list[int]] = {}
@@ -87,7 +87,7 @@ class _Minutes:
         self._recorded = recorded_by_any(evidence.recorded)
         recorded = {topic.partition(" ")[2] for topic in self._recorded}
         there = [table["market"].unique().to_pylist() for table in (evidence.trades, evidence.candles)]
-        markets = tuple(sorted(recorded.union(*there)))
+        markets = tuple(sorted(recorded.union(*there, evidence.answered)))
         self.frame = frame = Frame(markets, evidence.start_us, evidence.minutes)
         scales = [_scale(evidence.precision.get(market)) for market in markets]
         books = _of_markets(evidence.books, frame)
@@ -135,9 +135,14 @@ class _Minutes:
         }
 
     def _expected(self, market: str, minute: int) -> bool:
-        """Whether the minute was meant to be recorded, and the market had come to life by then."""
-        recorded = any(self._recorded_s(stream, market, minute) for stream in ("trade", "depth", "kline"))
-        return recorded and minute >= self._evidence.first_us.get(market, minute + 1)
+        """Whether it was meant to be recorded, or its candle was answered about, and the market lived."""
+        wanted = any(self._recorded_s(stream, market, minute) for stream in ("trade", "depth", "kline"))
+        return (wanted or self._answered(market, minute)) and minute >= self._evidence.first_us.get(
+            market, minute + 1
+        )
+
+    def _answered(self, market: str, minute: int) -> bool:
+        return bool(clip(self._evidence.answered.get(market, ()), minute, minute + 1))
 
     def _due(self, minute: int) -> tuple[int, int]:
         """When rows of a minute could be received, in our clock."""
@@ -167,7 +172,7 @@ class _Minutes:
         left = clip(missing.remains.get("trade", ()), *due)
         unseen_s = min(recorded_s, length(left) / 1e6)
         at_close = bool(clip(missing.any.get("kline", ()), *self._close_due(minute)))
-        answered = bool(clip(self._evidence.answered.get(market, ()), minute, minute + 1))
+        answered = self._answered(market, minute)
         late = candle is not None and candle["source"] == SOURCE and candle["ts_recv"] >= due[1]
         return Observed(
             recorded_s=recorded_s,

@@ -12,39 +12,21 @@ import pyarrow.compute as pc
 
 from recorder.lake.gaps.files import MISSED
 from recorder.lake.gaps.state import IN_FLIGHT_US, MINUTE_PERIOD
-from recorder.lake.units import MINUTE_US
 
 NOBODY: Final = ""
 """The recorder of a gap that none has told."""
-ORDER: Final = [("market", "ascending"), ("minute", "ascending")]
 _READ: Final = ["market", "minute", "missed", "reason", "due_from", "due_until"]
 
 
 def missed_rows(coverage: pa.Table) -> Iterator[dict[str, Any]]:
-    """The gaps of an hour's minutes, neighbours of one kind joined; times in the recorder's clock."""
-    runs: dict[tuple[str, str, str], tuple[int, dict[str, Any]]] = {}
-    lost = coverage.filter(pc.not_equal(coverage["missed"], "")).sort_by(ORDER)
+    """The gaps of an hour's minutes, one a minute and stream; times in the recorder's clock."""
+    lost = coverage.filter(pc.not_equal(coverage["missed"], ""))
     for name in ("minute", "due_from", "due_until"):
         lost = lost.set_column(lost.schema.get_field_index(name), name, lost[name].cast(pa.int64()))
     for row in lost.select(_READ).to_pylist():
         for part in row["missed"].split(","):
             stream, _, repaired = part.partition("=")
-            kind = (row["market"], stream, repaired)
-            last, run = runs.get(kind, (0, None))
-            if run is not None and last + MINUTE_US == row["minute"]:
-                _extend(run, row["due_until"])
-            else:
-                if run is not None:
-                    yield run
-                run = _row(row, stream, repaired)
-            runs[kind] = row["minute"], run
-    yield from (run for _, run in runs.values())
-
-
-def _extend(run: dict[str, Any], until_us: int) -> None:
-    run["ts_end"] = max(run["ts_end"], until_us)
-    if run["remains_end"] is not None:
-        run["remains_end"] = run["ts_end"]
+            yield _row(row, stream, repaired)
 
 
 def _row(minute: dict[str, Any], stream: str, repaired: str) -> dict[str, Any]:

@@ -21,14 +21,12 @@ from recorder.lake.proving.takeover import take_over
 from recorder.lake.publishing.follow import publish_once
 from recorder.lake.publishing.milestones import MILESTONES_STATE, RECORDER_STATE, Beginning, beginning_of
 from recorder.lake.publishing.publisher import (
-    FORMAT,
-    FORMAT_STATE,
     LakeError,
     publishing,
     refuse_another_format,
     refuse_orphans,
 )
-from recorder.lake.store.manifest import FileInfo, Manifest
+from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, FileInfo, Manifest
 from recorder.lake.store.tables import TRADES
 
 SPACE_FACTOR: Final = 2

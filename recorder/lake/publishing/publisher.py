@@ -24,15 +24,12 @@ from recorder.lake.publishing.milestones import RECORDER_STATE, Milestones
 from recorder.lake.publishing.retention import Gone, Retention
 from recorder.lake.publishing.source import Reach, Source
 from recorder.lake.store.files import EMPTY_FILE, write_file
-from recorder.lake.store.manifest import MANIFEST, Commit, FileInfo, Manifest
+from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, MANIFEST, Commit, FileInfo, Manifest
 from recorder.lake.store.tables import TABLES
 
 BUFFER_BYTES: Final = 32 * 1024 * 1024
 """Rows in waiting beyond this are published at once: memory stays flat at any load."""
 LOCK_NAME: Final = "publisher.lock"
-FORMAT: Final = b"4"
-"""Another one with every change of a table's columns, or of what the manifest remembers."""
-FORMAT_STATE: Final = "format"
 SETTLE_COMMITS: Final = 60
 """Windows of minutes judged after one publish at most: ten hours. A long absence is caught up with in turns,
 and rows go on being published."""

@@ -19,6 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
+FORMAT: Final = b"4"
+"""Of a lake: another one with every change of a table's columns, or of what the manifest remembers."""
+FORMAT_STATE: Final = "format"
 MANIFEST: Final = "manifest.sqlite"
 BUSY_TIMEOUT_S: Final = 30.0
 

@@ -22,7 +22,7 @@ from recorder.lake.gaps.files import gap_table
 from recorder.lake.gaps.missing import EVER
 from recorder.lake.store import files, manifest
 from recorder.lake.store.files import EMPTY_FILE, write_file
-from recorder.lake.store.manifest import Commit, FileInfo, Manifest
+from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, Commit, FileInfo, Manifest
 from recorder.lake.store.tables import COVERAGE, DEPTH, GAPS, KLINES, MARKETS, STATE, TABLES, TRADES
 
 NEXT = "2026-11-23"
@@ -391,6 +391,7 @@ def test_a_reader_of_the_lake_sees_every_row_once_while_days_are_compacted(tmp_p
             failures.append(error)
 
     with Manifest(tmp_path) as opened:
+        opened.commit(Commit(state={FORMAT_STATE: FORMAT}))
         day = Day(opened)
         for table in TABLES.values():
             day.add(table.name, table.schema.empty_table(), date="1970-01-01", file="empty")

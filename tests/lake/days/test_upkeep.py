@@ -59,6 +59,8 @@ class TestDue:
             publisher.work_off(None)
             assert publisher.due_job(60.0) is None
             assert publisher.due_job(0.0).name == f"compaction of {DATE}"
+        with Publisher(data_dir) as publisher:
+            assert publisher.due_job(60.0) is None, "it is forgotten at a restart"
 
     def test_the_running_day_is_never_compacted(self, data_dir):
         tape = Tape(data_dir, time.time_ns() - 200 * SECOND_NS).session(("AAA",))

@@ -176,6 +176,14 @@ class TestWhole:
         found = coverage(lake, scene, "grade, reason, candle_volume", "trades = 0")
         assert found[:3] == [(k, "C", "candle only", 9.0) for k in (-3, -2, -1)]
 
+    def test_one_that_the_venue_withholds_among_them_is_a_hole(self, lake, scene):
+        scene.session(at=0.0).minute_of(0)
+        rows = [[scene.start_s - 60 * k, "5", "6", "4", "5.5", "9", "50"] for k in (4, 2, 1)]
+        scene.to(61).recorder.candles("AAA", scene.start_s - 600, scene.start_s - 1, *rows)
+        scene.done()
+        found = coverage(lake, scene, "grade, reason", "trades = 0")
+        assert found[:2] == [(-4, "C", "candle only"), (-3, "D", "no candle and no trade")]
+
 
 class TestMissed:
     def test_a_trade_that_was_never_pushed_is_told_by_the_candle_and_is_a_gap(self, lake, scene):
@@ -244,7 +252,11 @@ class TestMissed:
         scene.to(200).recorder.frames(state("AAA"))
         scene.minute_of(4).done()
         assert [grade for _, grade in coverage(lake, scene, where="candle_volume IS NULL")] == ["D"] * 3
-        assert missed(lake, scene) == [(stream, 1, 4, "none") for stream in ("depth", "kline", "trade")]
+        assert missed(lake, scene) == [
+            (stream, minute, minute + 1, "none")
+            for stream in ("depth", "kline", "trade")
+            for minute in (1, 2, 3)
+        ]
 
     def test_before_its_first_trade_a_market_misses_nothing(self, lake, scene):
         scene.session(at=-300.5).minute_of(0).done()
