@@ -63,7 +63,7 @@ class Lake:
             return
         if read_state(self._data_dir, FORMAT_STATE) != FORMAT:
             raise LakeNotFoundError(
-                f"the lake in {self._data_dir} was made by another version: `recorder publish` says what to do"
+                f"the lake in {self._data_dir} is of another version: `recorder publish` says what to do"
             )
         paths: dict[str, list[str]] = {name: [] for name in TABLES}
         for file in files:
