@@ -13,17 +13,20 @@ the moves that are left; each can be made twice.
 
 import json
 import os
+import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 FORMAT: Final = b"4"
 """Of a lake: another one with every change of a table's columns, or of what the manifest remembers."""
 FORMAT_STATE: Final = "format"
 MANIFEST: Final = "manifest.sqlite"
 BUSY_TIMEOUT_S: Final = 30.0
+_NO_ROOM: Final = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL)
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS files (
@@ -182,25 +185,65 @@ def read_files(data_dir: Path) -> list[FileInfo] | None:
     A file that is named may be moved into place, or merged away, in the next instant: a reader that misses
     one reads this list again.
     """
-    path = data_dir / MANIFEST
-    if not path.is_file():
-        return None
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as database:
-        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'files'").fetchone():
-            return None  # it is being made just now
-        return [FileInfo(*row) for row in database.execute("SELECT * FROM files ORDER BY path")]
+    rows = _read(data_dir, "files", "SELECT * FROM files ORDER BY path")
+    return None if rows is None else [FileInfo(*row) for row in rows]
 
 
 def read_state(data_dir: Path, name: str) -> bytes | None:
     """A state as last committed, for a reader; None where there is none."""
-    path = data_dir / MANIFEST
-    if not path.is_file():
+    rows = _read(data_dir, "state", "SELECT value FROM state WHERE name = ?", name)
+    return rows[0][0] if rows else None
+
+
+def _read(data_dir: Path, table: str, query: str, *values: str) -> list[tuple[Any, ...]] | None:
+    """The rows of a query as last committed; None where there is no manifest, or it is just being made."""
+    if not (data_dir / MANIFEST).is_file():
         return None
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as database:
-        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchone():
-            return None  # it is being made just now
-        row = database.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
-    return row[0] if row else None
+    with closing(open_to_read(data_dir)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+            return None
+        return database.execute(query, values).fetchall()
+
+
+def open_to_read(data_dir: Path) -> sqlite3.Connection:
+    """The database of a lake, for a reader, in autocommit.
+
+    Whoever opens it first makes a small file beside it. Where there is no room for that, as on a full disk
+    whose publisher has ended, this is a copy in memory. Raises sqlite3.Error.
+    """
+    path = data_dir / MANIFEST
+    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        database.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        database.close()
+        if error.sqlite_errorcode & 0xFF not in _NO_ROOM:
+            raise
+        return _copy_in_memory(path)
+    return database
+
+
+def _copy_in_memory(path: Path) -> sqlite3.Connection:
+    """Only while nobody has it open: then what is committed lies in the file and its log, and both rest."""
+    parts = [path, path.with_name(f"{path.name}-wal")]
+    memory = Path("/dev/shm")  # noqa: S108  # the system's, where it has one: the disk is full
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as place:
+        copied = None
+        while copied != (there := [_stamp(part) for part in parts if part.exists()]):
+            copied = there
+            for part in parts:
+                (Path(place) / part.name).unlink(missing_ok=True)
+                if part.exists():
+                    shutil.copyfile(part, Path(place) / part.name)
+        with closing(sqlite3.connect(Path(place) / path.name)) as copy:
+            database = sqlite3.connect(":memory:", isolation_level=None)
+            copy.backup(database)
+    return database
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size
 
 
 def read_notices(data_dir: Path) -> dict[str, int]:
