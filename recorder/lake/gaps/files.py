@@ -37,6 +37,8 @@ def gap_row(gap: Gap, recorder: str) -> dict[str, Any]:
         "remains_end": remains[1],
         "recorder": recorder,
         "minute": None,
+        "lag_low_us": gap.lags_us[0],
+        "lag_high_us": gap.lags_us[1],
     }
 
 

@@ -19,7 +19,7 @@ What answers of the deals endpoint repair of a gap in trades is worked out here 
 nothing but the order of the journal. Candles are repaired by the lake (`mend`), which knows what it has.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 import msgspec
@@ -29,7 +29,17 @@ from recorder.lake.asked import Deals
 from recorder.lake.decoding.harvest import Record
 from recorder.lake.gaps.recorded import Recorded, end_markets, end_streams, record_markets
 from recorder.lake.gaps.repair import Missing, mend, repair_of
-from recorder.lake.gaps.state import DEAF, IN_FLIGHT_US, MINUTE_PERIOD, MINUTE_STREAMS, Gap, GapState, Key
+from recorder.lake.gaps.state import (
+    DEAF,
+    IN_FLIGHT_US,
+    MINUTE_PERIOD,
+    MINUTE_STREAMS,
+    NEAR,
+    Gap,
+    GapState,
+    Heard,
+    Key,
+)
 
 MENDING_LIMIT: Final = 64
 """Gaps a market that wait for an answer by REST; when it never comes the oldest stay as they are."""
@@ -38,11 +48,14 @@ MENDING_LIMIT: Final = 64
 class Pushes(Protocol):
     """The pushes of a chunk, looked up between two sequence numbers."""
 
-    def firsts(self, stream: str, keys: set[Key], from_seq: int, below_seq: int) -> dict[Key, int]:
-        """Receive time in us of each key's first push."""
+    def firsts(self, stream: str, keys: set[Key], from_seq: int, below_seq: int) -> dict[Key, Heard]:
+        """Receive time in us and seq of each key's first push."""
 
-    def last_trades(self, from_seq: int, below_seq: int) -> tuple[dict[str, int], int | None]:
-        """The last trade's id by market, and by how much the last of all was received after it happened."""
+    def last_trades(self, from_seq: int, below_seq: int) -> dict[str, int]:
+        """The last trade's id by market."""
+
+    def lags(self, from_seq: int, below_seq: int) -> list[int]:
+        """By how many us the last NEAR trades were received after they happened, in order."""
 
 
 class GapMachine:
@@ -174,14 +187,14 @@ class GapMachine:
         state, market = self._state, answer.market
         waiting: list[Missing] = []
         for missing in state.mending.pop(market, []):
-            if mend(missing, answer, state.lag_us):
+            if mend(missing, answer, state.lag_us or 0):
                 self.closed.append(_row(("trade", market, ""), missing))
             else:
                 waiting.append(missing)
         if waiting:
             state.mending[market] = waiting
         if (still_open := state.open.get(("trade", market, ""))) is not None:
-            mend(still_open, answer, state.lag_us)
+            mend(still_open, answer, state.lag_us or 0)
         if answer.newest_id is not None:
             state.last_trade[market] = answer.newest_id
 
@@ -265,7 +278,7 @@ class GapMachine:
     def _everything(self, start_us: int, end_us: int, reason: str, detail: str) -> None:
         """A span in which anything may be missing, whatever its topic."""
         start_us -= IN_FLIGHT_US
-        missing = Missing(start_us, reason, detail, end=max(start_us, end_us))
+        missing = Missing(start_us, reason, detail, end=max(start_us, end_us), lag_us=self._state.lag_us)
         self.closed.append(_row(DEAF, missing))
 
     def _begun(self, key: Key, start_us: int, reason: str, detail: str) -> Missing:
@@ -285,6 +298,7 @@ class GapMachine:
         if missing is None:
             return
         missing.end = max(missing.start, end_us)
+        missing.lag_after_us = state.lag_us
         missing.detail = ", ".join(part for part in (missing.detail, note) if part)
         self.closed.append(_row(key, missing))
         if key[0] == "trade":
@@ -297,30 +311,34 @@ class GapMachine:
 
     def _pushes(self, pushes: Pushes, from_seq: int, below_seq: int) -> None:
         """The pushes between two records: they close what waits for one; each market's last trade is kept."""
-        ids, lag_us = pushes.last_trades(from_seq, below_seq)
-        self._state.last_trade.update(ids)
-        self._state.lag_us = self._state.lag_us if lag_us is None else lag_us
-        waiting: dict[str, list[Key]] = {}
-        for key in self._state.open:
-            if key in self._state.connection_of:
-                waiting.setdefault(key[0], []).append(key)
-        for stream, keys in waiting.items():
-            found = pushes.firsts(stream, set(keys), from_seq, below_seq)
-            if found:
-                self._pushed(keys, found)
-
-    def _pushed(self, keys: list[Key], found: dict[Key, int]) -> None:
         state = self._state
-        woken: dict[int, int] = {}
+        waiting: dict[str, list[Key]] = {}
+        for key in state.open:
+            if key in state.connection_of:
+                waiting.setdefault(key[0], []).append(key)
+        before = state.lags_us
+        for stream, keys in waiting.items():
+            for key, (heard_us, seq) in self._ended(
+                keys, pushes.firsts(stream, {*keys}, from_seq, below_seq)
+            ):
+                state.lags_us = [*before, *pushes.lags(from_seq, seq + 1)][-NEAR:]
+                self._close(key, heard_us)
+        state.last_trade.update(pushes.last_trades(from_seq, below_seq))
+        state.lags_us = [*before, *pushes.lags(from_seq, below_seq)][-NEAR:]
+
+    def _ended(self, keys: list[Key], found: dict[Key, Heard]) -> Iterator[tuple[Key, Heard]]:
+        """Which of the keys are heard again, and when."""
+        state = self._state
+        woken: dict[int, Heard] = {}
         """When each connection was heard: the stream is back on it then, for all its markets."""
-        for key, heard_us in found.items():
+        for key, heard in found.items():
             number = state.connection_of[key]
-            woken[number] = min(heard_us, woken.get(number, heard_us))
+            woken[number] = min(heard, woken.get(number, heard))
         for key in keys:
             silent = state.open[key].reason == "silence"
-            end_us = woken.get(state.connection_of[key]) if silent else found.get(key)
-            if end_us is not None:
-                self._close(key, end_us)
+            ended = woken.get(state.connection_of[key]) if silent else found.get(key)
+            if ended is not None:
+                yield key, ended
 
 
 def _us(record: Record) -> int:
@@ -331,7 +349,16 @@ def _row(key: Key, missing: Missing) -> Gap:
     """A gap as its row, with what is repaired of it by now."""
     repair = repair_of(missing)
     detail = "; ".join(part for part in (missing.detail, repair.by) if part)
-    return Gap(*key, missing.start, missing.end, missing.reason, detail, repair.repaired, repair.remains)
+    return Gap(
+        *key,
+        missing.start,
+        missing.end,
+        missing.reason,
+        detail,
+        repair.repaired,
+        repair.remains,
+        missing.lags_us,
+    )
 
 
 def _keys(record: Record) -> list[Key]:

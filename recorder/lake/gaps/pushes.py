@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from recorder.lake.decoding.decoder import Decoded
 from recorder.lake.decoding.harvest import PUSH_TABLES
-from recorder.lake.gaps.state import Key
+from recorder.lake.gaps.state import NEAR, Heard, Key
 from recorder.lake.store.files import as_us
 from recorder.lake.store.tables import SOURCE
 
@@ -19,38 +19,42 @@ class BlockPushes:
     def __init__(self, decoded: Decoded) -> None:
         self._decoded = decoded
 
-    def firsts(self, stream: str, keys: set[Key], from_seq: int, below_seq: int) -> dict[Key, int]:
-        """Receive time in us of each key's first push."""
+    def firsts(self, stream: str, keys: set[Key], from_seq: int, below_seq: int) -> dict[Key, Heard]:
+        """Receive time in us and seq of each key's first push."""
         if stream not in PUSH_TABLES:
             return {}  # a journal of a version that records more than this one reads
         rows = self._between(getattr(self._decoded, PUSH_TABLES[stream].name), from_seq, below_seq)
         if not rows.num_rows:
             return {}
         if stream == "state":
-            return dict.fromkeys(keys, rows["ts_recv"].cast(pa.int64())[0].as_py())
+            return dict.fromkeys(keys, (rows["ts_recv"].cast(pa.int64())[0].as_py(), rows["seq"][0].as_py()))
         rows = rows.filter(pc.is_in(rows["market"], pa.array(sorted({key[1] for key in keys}), pa.string())))
         periods = rows["period"].to_pylist() if stream == "kline" else [""] * rows.num_rows
-        times = rows["ts_recv"].cast(pa.int64()).to_pylist()
-        found: dict[Key, int] = {}
-        for market, period, time_us in zip(rows["market"].to_pylist(), periods, times, strict=True):
+        heard = zip(rows["ts_recv"].cast(pa.int64()).to_pylist(), rows["seq"].to_pylist(), strict=True)
+        found: dict[Key, Heard] = {}
+        for market, period, each in zip(rows["market"].to_pylist(), periods, heard, strict=True):
             key = (stream, market, period)
             if key in keys:
-                found.setdefault(key, time_us)
+                found.setdefault(key, each)
         return found
 
-    def last_trades(self, from_seq: int, below_seq: int) -> tuple[dict[str, int], int | None]:
-        """The last trade's id by market, and by how much the last of all was received after it happened."""
+    def last_trades(self, from_seq: int, below_seq: int) -> dict[str, int]:
+        """The last trade's id by market."""
         rows = self._between(self._decoded.trades, from_seq, below_seq)
         if not rows.num_rows:
-            return {}, None
+            return {}
         markets = rows["market"].combine_chunks().dictionary_encode()
         codes, places = np.unique(np.asarray(markets.indices)[::-1], return_index=True)
         ids = rows["trade_id"].to_numpy()[::-1][places].tolist()
-        received, happened = (
-            int(as_us(rows[name].slice(rows.num_rows - 1))[0]) for name in ("ts_recv", "ts_event")
-        )
         names = markets.dictionary.to_pylist()
-        return {names[code]: ids[at] for at, code in enumerate(codes.tolist())}, received - happened
+        return {names[code]: ids[at] for at, code in enumerate(codes.tolist())}
+
+    def lags(self, from_seq: int, below_seq: int) -> list[int]:
+        """By how many us the last NEAR trades were received after they happened, in order."""
+        rows = self._between(self._decoded.trades, from_seq, below_seq)
+        rows = rows.slice(max(0, rows.num_rows - NEAR))
+        lags: list[int] = (as_us(rows["ts_recv"]) - as_us(rows["ts_event"])).tolist()
+        return lags
 
     @staticmethod
     def _between(rows: pa.Table, from_seq: int, below_seq: int) -> pa.Table:
@@ -65,12 +69,16 @@ class NoPushes:
     """Where nothing was pushed."""
 
     @staticmethod
-    def firsts(_stream: str, _keys: set[Key], _from_seq: int, _below_seq: int) -> dict[Key, int]:
+    def firsts(_stream: str, _keys: set[Key], _from_seq: int, _below_seq: int) -> dict[Key, Heard]:
         return {}
 
     @staticmethod
-    def last_trades(_from_seq: int, _below_seq: int) -> tuple[dict[str, int], int | None]:
-        return {}, None
+    def last_trades(_from_seq: int, _below_seq: int) -> dict[str, int]:
+        return {}
+
+    @staticmethod
+    def lags(_from_seq: int, _below_seq: int) -> list[int]:
+        return []
 
 
 NO_PUSHES: Final = NoPushes()

@@ -19,10 +19,13 @@ import msgspec
 
 from recorder.lake.asked import Deals
 from recorder.lake.spans import FOREVER_US, Spans, clip, spans_of
+from recorder.lake.units import MINUTE_US
 
 MARGIN_US: Final = 100_000
 """A hole ends so much after the answer's oldest trade: others of its instant may have been cut off, and the
 lag between the clocks is not known any better."""
+LEAP_US: Final = 60 * MINUTE_US
+"""A lag that changes by more tells of another recording: no clock was put right by so much."""
 DEALS_AT_LEAST: Final = 50
 """Trades that an answer holds at least, where the market has had so many."""
 
@@ -43,8 +46,18 @@ class Missing(msgspec.Struct):
     """The oldest trade of the first answer that did not join; its time by the venue's clock."""
     joined: bool = True
     """Whether every answer so far reached back to the anchor."""
-    lag_us: int = 0
-    """By how much the push before the span was received after it happened."""
+    lag_us: int | None = None
+    """By how much pushes before the span were received after they happened; None where there was none."""
+    lag_after_us: int | None = None
+    """The same at its end."""
+
+    @property
+    def lags_us(self) -> tuple[int, int]:
+        """The least and the greatest: between them lies what our clock showed beyond the venue's."""
+        known = [lag for lag in (self.lag_us, self.lag_after_us) if lag is not None]
+        if len(known) == 2 and abs(known[1] - known[0]) > LEAP_US:
+            del known[0]
+        return min(known, default=0), max(known, default=0)
 
 
 class Repair(msgspec.Struct, frozen=True):
@@ -58,8 +71,8 @@ class Repair(msgspec.Struct, frozen=True):
 def mend(missing: Missing, answer: Deals, lag_us: int) -> bool:
     """Take an answer into account; True when it settles the span.
 
-    `lag_us` is by how much the last push was received after it happened. A clock may have been set since the
-    answer's oldest trade: of that and the lag from before the span, the one counts that leaves more missing.
+    `lag_us` is by how much the last pushes were received after they happened. A clock may have been set since
+    the answer's oldest trade: of that and the lags around the span, the one counts that leaves more missing.
     """
     if answer.asked_us < missing.start:
         return False
@@ -67,7 +80,7 @@ def mend(missing: Missing, answer: Deals, lag_us: int) -> bool:
         missing.joined = False
         since = missing.start if missing.reach is None else missing.reach
         if answer.oldest_us is not None and len(answer.ids) >= DEALS_AT_LEAST:
-            missing.holes.append((since, answer.oldest_us + max(lag_us, missing.lag_us) + MARGIN_US))
+            missing.holes.append((since, answer.oldest_us + max(lag_us, missing.lags_us[1]) + MARGIN_US))
             missing.back_to = answer.oldest_us if missing.back_to is None else missing.back_to
     missing.holes = list(spans_of(missing.holes))
     missing.reach = answer.asked_us

@@ -1,5 +1,6 @@
 """A gap as its row says it, and what is remembered of a journal between two chunks of it."""
 
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -9,11 +10,16 @@ from recorder.lake.gaps.repair import Missing
 
 MINUTE_STREAMS: Final = ("trade", "depth", "kline")
 """The streams of a market by which its minutes are judged; of candles, those of a minute."""
+NEAR: Final = 32
+"""Pushes by which the lag at an instant is known: few, so that it is the lag of that instant even where a
+recording is replayed at many times its pace."""
 MINUTE_PERIOD: Final = "1min"
 IN_FLIGHT_US: Final = 500_000
 
 Key: TypeAlias = tuple[str, str, str]
 """(stream, market, period), with "" where there is none."""
+Heard: TypeAlias = tuple[int, int]
+"""When a push was received, in us, and its seq."""
 DEAF: Final[Key] = ("", "", "")
 """Stands for everything, from a start until something has been asked for."""
 
@@ -33,6 +39,8 @@ class Gap(msgspec.Struct, frozen=True):
     detail: str
     repaired: str
     remains: tuple[int, int | None] | None
+    lags_us: tuple[int, int] = (0, 0)
+    """The least and the greatest by which pushes around it were received after they happened."""
 
 
 class GapState(msgspec.Struct):
@@ -62,6 +70,16 @@ class GapState(msgspec.Struct):
     """Gaps in trades, by market, that have ended and wait for the answer that settles them."""
     last_trade: dict[str, int] = msgspec.field(default_factory=dict)
     """The newest trade that is known of each market."""
-    lag_us: int = 0
+    lags_us: list[int] = []
     """Receive time minus event time of the last trade pushed."""
     recorded: Recorded = msgspec.field(default_factory=dict)
+
+    @property
+    def lag_us(self) -> int | None:
+        """By how much pushes of late were received after they happened."""
+        return median(self.lags_us)
+
+
+def median(lags_us: Sequence[int]) -> int | None:
+    """The middle one: some pushes come late, or twice."""
+    return sorted(lags_us)[len(lags_us) // 2] if lags_us else None

@@ -54,7 +54,7 @@ class Remembered(msgspec.Struct):
     """Minutes that an answer about their candle may better."""
     mend: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
     """By "market period", or market for all its periods, or ALL: a span, in our clock, in which gaps changed,
-    answers came, the market was found to have traded, or the clocks to have stood otherwise."""
+    answers came, or the market was found to have traded."""
     unsure: list[tuple[Candles, Span]] = msgspec.field(default_factory=list)
     """Answers of just now, not yet in `answered`, and what they settle as the clocks seem to stand."""
 
@@ -90,7 +90,6 @@ class Changes:
         for start, end in moved:
             for clocks in (before, self.clocks):
                 self._mark(ALL, _reached(clocks, start, end))
-            self._mend(ALL, start, end)
 
     def due(self) -> dict[str, Spans]:
         """What is to be judged now, by market or of ALL."""

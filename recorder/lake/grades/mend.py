@@ -3,7 +3,8 @@
 A candle is pushed again as a whole each time it changes. So a gap costs only the candles that closed in it,
 whose last version never came: it is repaired when the venue has been asked for each of those after its close.
 A candle that it did not give, although the market had traded before, remains missing, and so does one that
-was not asked for yet. Times of gaps are in the recorder's clock, those of candles in the venue's.
+was not asked for yet. Times of gaps are in the recorder's clock, those of candles in the venue's; the lag of
+the pushes around the gap lies between.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,7 +12,6 @@ from typing import Any, Final
 
 from recorder.exchange.endpoints import PERIOD_SECONDS
 from recorder.lake.asked import opens_closing_within
-from recorder.lake.grades.clocks import Clocks
 from recorder.lake.spans import Span, Spans, clip
 
 CLOSE_SLACK_US: Final = 2_000_000
@@ -24,15 +24,13 @@ def period_us(period: str) -> int:
     return PERIOD_SECONDS.get(period, 0) * 1_000_000
 
 
-def needed(start_us: int, end_us: int, period: str, clocks: Clocks) -> Span:
-    """[start, end) of the opens of candles whose last version a gap may have cost."""
-    start, end = clocks.venue(start_us), clocks.venue(end_us)
-    return opens_closing_within(start, end, period_us(period), CLOSE_SLACK_US)
+def needed(row: Mapping[str, Any], end_us: int) -> Span:
+    """[start, end) of the opens of candles whose last version a gap may have cost that lasted to `end_us`."""
+    start, end = row["ts_start"] - row["lag_high_us"], end_us - row["lag_low_us"]
+    return opens_closing_within(start, end, period_us(row["period"]), CLOSE_SLACK_US)
 
 
-def mended(
-    row: Mapping[str, Any], answered: Spans, given: Collection[int], first_us: int, clocks: Clocks
-) -> dict[str, Any]:
+def mended(row: Mapping[str, Any], answered: Spans, given: Collection[int], first_us: int) -> dict[str, Any]:
     """A gap row of stream `kline` with its repair. `given`: opens of the candles that the lake has.
 
     `first_us` is the market's first candle or trade: before it the venue has nothing to give.
@@ -41,7 +39,7 @@ def mended(
     width = period_us(row["period"])
     if row["ts_end"] is None or not width:
         return _row(row, "none", (row["ts_start"], row["ts_end"]), detail)
-    span = needed(row["ts_start"], row["ts_end"], row["period"], clocks)
+    span = needed(row, row["ts_end"])
     opens = [open_us for open_us in _opens(span, width, given) if open_us >= first_us]
     if not opens:
         return _row(row, "fully", (None, None), _told(detail, "none closed in it"))
@@ -55,7 +53,7 @@ def mended(
     told += f", {len(absent)} not given by the venue" if absent else ""
     if not left:
         return _row(row, "fully", (None, None), _told(detail, told))
-    remains = clocks.ours(left[0]), clocks.ours(left[-1] + width)
+    remains = left[0] + row["lag_low_us"], left[-1] + width + row["lag_high_us"]
     return _row(row, "partly", remains, _told(detail, told))
 
 

@@ -45,4 +45,6 @@ def _row(minute: dict[str, Any], stream: str, repaired: str) -> dict[str, Any]:
         "remains_end": remains[1],
         "recorder": NOBODY,
         "minute": minute["minute"],
+        "lag_low_us": None,
+        "lag_high_us": None,
     }

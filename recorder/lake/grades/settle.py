@@ -197,13 +197,13 @@ def _mend(manifest: Manifest, changes: Changes) -> Commit:
     start_us = min(start for start, _ in topics.values())
     gaps = gaps_touching(manifest, start_us, max(end for _, end in topics.values()))
     rows = [row for row in _kline_gaps(gaps) if _touches(row, topics)]
-    given = _given(manifest, rows, changes.clocks)
+    given = _given(manifest, rows)
     all_answered = changes.answered
     fresh = []
     for row in rows:
         topic = f"{row['market']} {row['period']}"
         answered, first = all_answered.get(topic, ()), known.first_us.get(row["market"], 0)
-        better = mended(row, answered, given.get(topic, frozenset()), first, changes.clocks)
+        better = mended(row, answered, given.get(topic, frozenset()), first)
         if better != row:
             fresh.append(better)
             if row["period"] == MINUTE_PERIOD:
@@ -222,7 +222,7 @@ def wanted(manifest: Manifest, changes: Changes, until_us: dict[str, int]) -> Wa
     for row in _kline_gaps(gaps_touching(manifest, now_us - REPAIRED_FOR_US, now_us)):
         if row["repaired"] != "fully":
             end_us = now_us if row["ts_end"] is None else row["ts_end"]
-            span = needed(row["ts_start"], end_us, row["period"], changes.clocks)
+            span = needed(row, end_us)
             topic = f"{row['market']} {row['period']}"
             repairs[topic] = union(repairs.get(topic, ()), spans_of([span]))
     left = {topic: minus(spans, answered.get(topic, ())) for topic, spans in repairs.items()}
@@ -248,13 +248,9 @@ def _touches(row: dict[str, Any], topics: dict[str, tuple[int, int]]) -> bool:
     )
 
 
-def _given(manifest: Manifest, gaps: list[dict[str, Any]], clocks: Clocks) -> dict[str, frozenset[int]]:
+def _given(manifest: Manifest, gaps: list[dict[str, Any]]) -> dict[str, frozenset[int]]:
     """By "market period": the opens of the candles that the lake has around those gaps."""
-    spans = [
-        needed(row["ts_start"], row["ts_end"], row["period"], clocks)
-        for row in gaps
-        if row["ts_end"] is not None
-    ]
+    spans = [needed(row, row["ts_end"]) for row in gaps if row["ts_end"] is not None]
     if not spans:
         return {}
     start, end = min(span[0] for span in spans), max(span[1] for span in spans)

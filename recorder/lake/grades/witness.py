@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from recorder.lake.arrays import Bools, Floats, Ints
+from recorder.lake.gaps.state import NEAR
 from recorder.lake.grades.clocks import Clocks
 from recorder.lake.store.files import as_us
 from recorder.lake.store.tables import SOURCE
@@ -24,9 +25,6 @@ BOOK_AGE_US: Final = MINUTE_US
 LAG_AGE_US: Final = MINUTE_US
 SHORTLY_US: Final = 2_000_000
 """Of a busy recording so long before a bound is enough to find NEAR pushes, and few rows are looked at."""
-NEAR: Final = 32
-"""Pushes by which the lag at an instant is known: few, so that it is the lag of that instant even where a
-recording is replayed at many times its pace."""
 _ON_GRID: Final = 1e-6
 """How near a quantity times its scale is to a whole number, if its decimals are those of the market."""
 

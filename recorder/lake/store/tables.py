@@ -216,6 +216,8 @@ GAPS: Final = Table(
         ("remains_end", TIME, True),
         ("recorder", pa.string()),
         ("minute", TIME, True),
+        ("lag_low_us", pa.int64(), True),
+        ("lag_high_us", pa.int64(), True),
     ),
     time="ts_start",
     order=("market", "ts_start", "stream", "period", "recorder", "reason"),

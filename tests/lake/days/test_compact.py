@@ -49,7 +49,7 @@ def gap(start, end, *, stream="depth", market="AAA", remains=True):
     row = dict.fromkeys(GAPS.schema.names, "") | {"stream": stream, "market": market, "period": None}
     row |= {"ts_start": DAY_US + start, "ts_end": end and DAY_US + end, "minute": None}
     left = (row["ts_start"], row["ts_end"]) if remains else (None, None)
-    return row | {"remains_start": left[0], "remains_end": left[1]}
+    return row | {"remains_start": left[0], "remains_end": left[1], "lag_low_us": 0, "lag_high_us": 0}
 
 
 def some_rows(*, count=60, start=0):

@@ -145,3 +145,11 @@ def test_every_trade_that_no_answer_held_lies_in_what_remains(times, start, widt
             assert remains[0] <= s * S < remains[1]
     if repair_of(gap).repaired == "fully":
         assert {number for number, s in history if start <= s < end} <= held
+
+
+def test_a_lag_of_another_recording_says_nothing_of_a_gap():
+    gap = missing(10, 20)
+    gap.lag_us, gap.lag_after_us = 0, 7_000 * S
+    assert gap.lags_us == (7_000 * S, 7_000 * S)
+    gap.lag_us = 6_990 * S
+    assert gap.lags_us == (6_990 * S, 7_000 * S)

@@ -2,27 +2,24 @@
 
 import pytest
 
-from recorder.lake.grades.clocks import Clocks
 from recorder.lake.grades.mend import mended, needed
 
 S = 1_000_000
 MINUTE = 60 * S
-AGREE = Clocks({})
-AHEAD = Clocks({3_000 * S: ((3_600 * S, 3_602 * S),)})
-"""Ours, of the venue's, by 50 minutes."""
 
 
-def row(start_s, end_s, *, period="1min", detail="reset"):
+def row(start_s, end_s, *, period="1min", detail="reset", lags_s=(0, 0)):
     return {
         "stream": "kline", "market": "AAA", "period": period, "reason": "disconnect", "detail": detail,
         "ts_start": start_s * S, "ts_end": None if end_s is None else end_s * S, "repaired": "none",
         "remains_start": start_s * S, "remains_end": None if end_s is None else end_s * S, "recorder": "main",
+        "lag_low_us": lags_s[0] * S, "lag_high_us": lags_s[1] * S,
     }  # fmt: skip
 
 
-def repair(gap, answered=(), given_opens=(), *, first_s=0, clocks=AGREE):
+def repair(gap, answered=(), given_opens=(), *, first_s=0):
     spans = tuple((start * S, end * S) for start, end in answered)
-    better = mended(gap, spans, frozenset(s * S for s in given_opens), first_s * S, clocks)
+    better = mended(gap, spans, frozenset(s * S for s in given_opens), first_s * S)
     remains = (better["remains_start"], better["remains_end"])
     return better["repaired"], tuple(us if us is None else us / S for us in remains), better["detail"]
 
@@ -60,7 +57,7 @@ def test_before_the_markets_first_candle_there_is_nothing_to_give():
 
 
 def test_a_candle_that_closed_just_before_the_gap_may_have_lost_its_last_push():
-    assert needed(661 * S, 670 * S, "1min", AGREE)[0] <= 600 * S
+    assert needed(row(661, 670), 670 * S)[0] <= 600 * S
     assert repair(row(661, 670))[0] == "none"
     assert repair(row(663, 670))[0] == "fully"
 
@@ -70,15 +67,24 @@ def test_an_open_gap_is_not_repaired_yet():
 
 
 def test_the_text_is_not_told_twice():
-    once = mended(row(610, 730), ((600 * S, 720 * S),), frozenset({600 * S, 660 * S}), 0, AGREE)
-    assert mended(once, ((600 * S, 720 * S),), frozenset({600 * S, 660 * S}), 0, AGREE) == once
+    once = mended(row(610, 730), ((600 * S, 720 * S),), frozenset({600 * S, 660 * S}), 0)
+    assert mended(once, ((600 * S, 720 * S),), frozenset({600 * S, 660 * S}), 0) == once
 
 
 def test_gaps_speak_in_our_clock_and_candles_in_the_venues():
-    result = repair(row(3_610, 3_730), [(600, 720)], [600, 660], clocks=AHEAD)
+    result = repair(row(3_610, 3_730, lags_s=(3_000, 3_000)), [(600, 720)], [600, 660])
     assert result[0] == "fully"
-    result = repair(row(3_610, 3_730), [(600, 660)], [600], clocks=AHEAD)
+    result = repair(row(3_610, 3_730, lags_s=(3_000, 3_000)), [(600, 660)], [600])
     assert result[:2] == ("partly", (3_660, 3_720))
+
+
+def test_where_our_clock_is_some_seconds_ahead_the_candle_that_closed_by_the_venues_counts():
+    assert repair(row(668, 672))[2] == "reset; by candles: none closed in it"
+    assert repair(row(668, 672, lags_s=(10, 10)))[0] == "none"
+
+
+def test_where_a_clock_was_set_in_the_gap_every_candle_counts_that_may_have_closed():
+    assert repair(row(668, 672, lags_s=(0, 10)))[0] == "none"
 
 
 @pytest.mark.parametrize("period", ["1day", "1week"])
