@@ -57,6 +57,9 @@ class Pushes(Protocol):
     def lags(self, from_seq: int, below_seq: int) -> list[int]:
         """By how many us the last NEAR trades were received after they happened, in order."""
 
+    def first_lag(self, from_seq: int, below_seq: int) -> int | None:
+        """The same of the first trade, None where there is none."""
+
 
 class GapMachine:
     """Follows the journal's records; `closed` collects the rows that are final, `rows` adds the open ones."""
@@ -304,6 +307,8 @@ class GapMachine:
         if key[0] == "trade":
             waiting = [*state.mending.get(key[1], []), missing]
             state.mending[key[1]] = waiting[-MENDING_LIMIT:]
+        elif key[0] == "kline":
+            state.unsettled.append((key, missing))
 
     def _forget(self, key: Key) -> None:
         self._state.good.discard(key)
@@ -316,15 +321,29 @@ class GapMachine:
         for key in state.open:
             if key in state.connection_of:
                 waiting.setdefault(key[0], []).append(key)
-        before = state.lags_us
+        before, since = state.lags_us, [from_seq] * len(state.unsettled)
         for stream, keys in waiting.items():
-            for key, (heard_us, seq) in self._ended(
-                keys, pushes.firsts(stream, {*keys}, from_seq, below_seq)
-            ):
+            found = pushes.firsts(stream, {*keys}, from_seq, below_seq)
+            for key, (heard_us, seq) in self._ended(keys, found):
                 state.lags_us = [*before, *pushes.lags(from_seq, seq + 1)][-NEAR:]
                 self._close(key, heard_us)
+                since += [seq + 1] * (len(state.unsettled) - len(since))
+        self._settle(pushes, since, below_seq)
         state.last_trade.update(pushes.last_trades(from_seq, below_seq))
         state.lags_us = [*before, *pushes.lags(from_seq, below_seq)][-NEAR:]
+
+    def _settle(self, pushes: Pushes, since: list[int], below_seq: int) -> None:
+        """The first trade after a gap tells how the clocks stand then; `since` is where each ended."""
+        lags = {seq: pushes.first_lag(seq, below_seq) for seq in set(since)}
+        left = []
+        for (key, missing), seq in zip(self._state.unsettled, since, strict=True):
+            lag_us = lags[seq]
+            if lag_us is None:
+                left.append((key, missing))
+            elif lag_us != missing.lag_after_us:
+                missing.lag_after_us = lag_us
+                self.closed.append(_row(key, missing))
+        self._state.unsettled = left
 
     def _ended(self, keys: list[Key], found: dict[Key, Heard]) -> Iterator[tuple[Key, Heard]]:
         """Which of the keys are heard again, and when."""

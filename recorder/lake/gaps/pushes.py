@@ -52,9 +52,12 @@ class BlockPushes:
     def lags(self, from_seq: int, below_seq: int) -> list[int]:
         """By how many us the last NEAR trades were received after they happened, in order."""
         rows = self._between(self._decoded.trades, from_seq, below_seq)
-        rows = rows.slice(max(0, rows.num_rows - NEAR))
-        lags: list[int] = (as_us(rows["ts_recv"]) - as_us(rows["ts_event"])).tolist()
-        return lags
+        return _lags(rows.slice(max(0, rows.num_rows - NEAR)))
+
+    def first_lag(self, from_seq: int, below_seq: int) -> int | None:
+        """The same of the first trade, None where there is none."""
+        rows = self._between(self._decoded.trades, from_seq, below_seq)
+        return next(iter(_lags(rows.slice(0, 1))), None)
 
     @staticmethod
     def _between(rows: pa.Table, from_seq: int, below_seq: int) -> pa.Table:
@@ -63,6 +66,11 @@ class BlockPushes:
         start, end = np.searchsorted(seqs, [from_seq, below_seq])
         rows = rows.slice(int(start), int(end - start))
         return rows.filter(pc.equal(rows["source"], SOURCE)) if rows.num_rows else rows
+
+
+def _lags(trades: pa.Table) -> list[int]:
+    lags: list[int] = (as_us(trades["ts_recv"]) - as_us(trades["ts_event"])).tolist()
+    return lags
 
 
 class NoPushes:
@@ -79,6 +87,10 @@ class NoPushes:
     @staticmethod
     def lags(_from_seq: int, _below_seq: int) -> list[int]:
         return []
+
+    @staticmethod
+    def first_lag(_from_seq: int, _below_seq: int) -> None:
+        return None
 
 
 NO_PUSHES: Final = NoPushes()

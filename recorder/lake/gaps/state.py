@@ -71,7 +71,9 @@ class GapState(msgspec.Struct):
     last_trade: dict[str, int] = msgspec.field(default_factory=dict)
     """The newest trade that is known of each market."""
     lags_us: list[int] = []
-    """Receive time minus event time of the last trade pushed."""
+    """Of the last trades, in order: by how much each was received after it had happened."""
+    unsettled: list[tuple[Key, Missing]] = []
+    """Gaps in candles that have ended, with no trade received since: a clock may have been set meanwhile."""
     recorded: Recorded = msgspec.field(default_factory=dict)
 
     @property

@@ -53,7 +53,7 @@ class Remembered(msgspec.Struct):
     doubts: dict[str, Spans] = msgspec.field(default_factory=dict)
     """Minutes that an answer about their candle may better."""
     mend: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)
-    """By "market period", or market for all its periods, or ALL: a span, in our clock, in which gaps changed,
+    """By "market period", or market for all its periods: a span, in our clock, in which gaps changed,
     answers came, or the market was found to have traded."""
     unsure: list[tuple[Candles, Span]] = msgspec.field(default_factory=list)
     """Answers of just now, not yet in `answered`, and what they settle as the clocks seem to stand."""
@@ -255,9 +255,9 @@ class Changes:
         self.known.mend[topic] = (min(start, start_us), max(end, end_us))
 
 
-def mend_topics(market: str, period: str | None) -> tuple[str, str, str]:
+def mend_topics(market: str, period: str | None) -> tuple[str, str]:
     """The names in `Remembered.mend` that speak of a gap."""
-    return f"{market} {period}", market, ALL
+    return f"{market} {period}", market
 
 
 def _pushes(rows: pa.Table) -> pa.Table:

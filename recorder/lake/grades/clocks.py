@@ -12,13 +12,12 @@ import numpy as np
 
 from recorder.lake.arrays import Floats, Ints
 from recorder.lake.asked import AGREE_US
+from recorder.lake.gaps.repair import LEAP_US
 from recorder.lake.spans import FOREVER_US, Span, Spans, clip, minus, spans_of, union
 from recorder.lake.units import MINUTE_US
 
 WINDOW_US: Final = 2_000_000
 """For so long together our clock is compared: something is pushed every half second."""
-LEAP_US: Final = 60 * MINUTE_US
-"""Clocks that come to differ by so much more were not put right: something else is recorded."""
 SILENCES: Final = 1_000
 """So many windows without a push are remembered; older ones count as what was heard around them."""
 

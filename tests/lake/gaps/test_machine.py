@@ -268,6 +268,36 @@ class TestStopAndCrash:
         assert {row[6] for row in rows if row[4] == "stop"} >= {"SIGTERM, no longer recorded"}
 
 
+class TestLags:
+    def test_a_clock_that_was_set_in_a_gap_in_candles_is_told_by_the_trades_around_it(
+        self, data_dir, lake, recorder
+    ):
+        recorder.session(*TOPICS)
+        for number in range(1, 4):
+            traded_s = recorder.now_ns / 1e9
+            recorder.at(10).frames(trade("AAA", number, time_s=traded_s))
+        recorder.stop()
+        later = Recorder(data_dir)
+        later.now_ns = recorder.now_ns
+        later.at(60).session(*TOPICS)
+        publish_once(data_dir)
+        traded_s = later.now_ns / 1e9
+        later.at(2).frames(trade("AAA", 4, time_s=traded_s)).stop()
+        publish_once(data_dir)
+        lags = "round(lag_low_us / 1e6), round(lag_high_us / 1e6)"
+        ended = "WHERE stream = 'kline' AND reason = 'stop' AND ts_end IS NOT NULL"
+        assert lake.rows("gaps", lags, ended) == [(2, 10)]
+
+    def test_a_trade_that_came_twice_says_nothing_of_the_clocks(self, data_dir, lake, recorder):
+        recorder.session(*TOPICS)
+        for number in range(1, 6):
+            recorder.frames(trade("AAA", number, time_s=recorder.now_ns / 1e9)).at(1)
+        recorder.frames(trade("AAA", 1, time_s=recorder.now_ns / 1e9 - 500)).stop()
+        publish_once(data_dir)
+        [lag] = lake.rows("gaps", "lag_high_us", "WHERE stream = 'trade' AND reason = 'stop'")
+        assert abs(lag[0]) < 1_000_000
+
+
 class TestOthers:
     def test_an_overflow_is_a_gap_of_every_topic(self, data_dir, lake, recorder):
         good(recorder)
