@@ -127,16 +127,21 @@ class Changes:
         spans: dict[str, list[tuple[int, int]]] = {}
         for gap in changed:
             end_us = max(known.until_us, gap.ts_start) if gap.ts_end is None else gap.ts_end
-            spans.setdefault(gap.market, []).extend(_reached(self.clocks, gap.ts_start, end_us))
+            spans.setdefault(gap.market, []).extend(self._reached(gap.ts_start, end_us, gap.lags_us))
             if gap.stream == "kline":
                 self._mend(f"{gap.market} {gap.period}", gap.ts_start, end_us)
         for market, pieces in spans.items():
             self._mark(market, spans_of(pieces))
 
-    def mended(self, market: str, start_us: int, end_us: int | None) -> None:
+    def mended(self, market: str, start_us: int, end_us: int | None, lags_us: tuple[int, int]) -> None:
         """Less is missing of a gap in a market's minutely candles than was judged by."""
         end_us = max(self.known.until_us, start_us) if end_us is None else end_us
-        self._mark(market, _reached(self.clocks, start_us, end_us))
+        self._mark(market, self._reached(start_us, end_us, lags_us))
+
+    def _reached(self, start_us: int, end_us: int, lags_us: tuple[int, int]) -> Spans:
+        """What a gap may touch, by the venue's clock: as the map has it, and the pushes around the gap."""
+        near = (start_us - lags_us[1] - GAP_REACH_US, end_us - lags_us[0] + GAP_REACH_US)
+        return union(_reached(self.clocks, start_us, end_us), (near,))
 
     def answers(self, answers: Iterable[Candles]) -> None:
         """The venue has answered about candles: given or not, they need not be asked for again.

@@ -12,22 +12,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder.lake.arrays import Bools
-from recorder.lake.gaps.files import MISSED, NEVER, gap_table, gaps_touching, replace_gaps, told_gaps
+from recorder.lake.gaps.files import MISSED, NEVER, gap_table, gaps_touching, replace_gaps
 from recorder.lake.gaps.state import IN_FLIGHT_US, MINUTE_PERIOD
 from recorder.lake.grades.changes import GAP_REACH_US, Changes, mend_topics
 from recorder.lake.grades.clocks import Clocks
-from recorder.lake.grades.coverage import Evidence, cover
+from recorder.lake.grades.coverage import cover
+from recorder.lake.grades.evidence import evidence_of
 from recorder.lake.grades.mend import mended, needed
 from recorder.lake.grades.missed import missed_rows
 from recorder.lake.grades.precisions import Precisions
 from recorder.lake.grades.wanted import Wanted
-from recorder.lake.grades.witness import BOOK_AGE_US
 from recorder.lake.spans import FOREVER_US, Spans, clip, minus, spans_of, union
 from recorder.lake.store.draft import add_file, bucket
 from recorder.lake.store.files import as_us, read_file
 from recorder.lake.store.manifest import Commit, FileInfo, Manifest
 from recorder.lake.store.stored import between, stored
-from recorder.lake.store.tables import COVERAGE, DEPTH, GAPS, KLINES, MARKETS, STATE, TRADES
+from recorder.lake.store.tables import COVERAGE, DEPTH, GAPS, KLINES, MARKETS, TRADES
 from recorder.lake.units import DAY_US, HOUR_US, MINUTE_US
 
 WINDOWS_US: Final = tuple(minutes * MINUTE_US for minutes in (60, 30, 10, 5, 2))
@@ -38,10 +38,6 @@ REPAIRED_FOR_US: Final = 31 * DAY_US
 """The service sees to gaps of so long; what is older is repaired by hand."""
 SETTLE_STATE: Final = "settle"
 """The name under which `Changes` is kept in the manifest."""
-_TRADE_COLUMNS: Final = ("market", "trade_id", "ts_event", "ts_recv", "side", "price", "quantity", "source")
-_BOOK_COLUMNS: Final = ("market", "ts_event", "ts_recv", "bid_price", "ask_price", "source")
-_STATE_COLUMNS: Final = ("market", "ts_recv")
-_STATES: Final = STATE.schema.empty_table().select(_STATE_COLUMNS)
 
 
 def settle(manifest: Manifest, changes: Changes) -> Iterator[Commit]:
@@ -71,7 +67,7 @@ def _judge(manifest: Manifest, changes: Changes, precisions: Precisions, due: di
         known.horizon_us,
     )
     wanted = {market: own for market, spans in due.items() if (own := clip(spans, start_us, end_us))}
-    covered = cover(_evidence(manifest, changes, precisions, start_us, end_us), wanted)
+    covered = cover(evidence_of(manifest, changes, precisions, start_us, end_us), wanted)
     changes.judged((start_us, end_us))
     _doubt(changes, wanted, covered.doubts)
     commit = Commit()
@@ -108,39 +104,6 @@ def _described_until(clocks: Clocks, precisions: Precisions, start_us: int) -> i
     """The next minute in which a market's description says something new: each is judged by its own."""
     minutes = (clocks.venue(us) // MINUTE_US * MINUTE_US for us in precisions.changed_us)
     return min((minute for minute in minutes if minute > start_us), default=FOREVER_US)
-
-
-def _evidence(
-    manifest: Manifest, changes: Changes, precisions: Precisions, start_us: int, end_us: int
-) -> Evidence:
-    known = changes.known
-    clocks = changes.clocks
-    before = start_us - BOOK_AGE_US
-    minutely = between(KLINES, start_us, end_us) & (pc.field("period") == MINUTE_PERIOD)
-    ours = clocks.origins(start_us, end_us)
-    near = [clocks.ours(start_us), clocks.ours(end_us), *(us for span in ours for us in span)]
-    return Evidence(
-        start_us=start_us,
-        minutes=(end_us - start_us) // MINUTE_US,
-        trades=stored(manifest, TRADES, before, end_us, between(TRADES, before, end_us), _TRADE_COLUMNS),
-        books=stored(manifest, DEPTH, before, end_us, between(DEPTH, before, end_us), _BOOK_COLUMNS),
-        states=pa.concat_tables([_STATES, *(_states(manifest, *span) for span in ours)]),
-        candles=stored(manifest, KLINES, start_us, end_us, minutely),
-        gaps=told_gaps(manifest, min(near) - GAP_REACH_US, max(near) + GAP_REACH_US),
-        recorded=known.recorded,
-        answered={
-            topic.removesuffix(f" {MINUTE_PERIOD}"): spans
-            for topic, spans in changes.answered.items()
-            if topic.endswith(f" {MINUTE_PERIOD}")
-        },
-        first_us=known.first_us,
-        precision=precisions.at(clocks.ours(start_us + MINUTE_US)),
-        clocks=clocks,
-    )
-
-
-def _states(manifest: Manifest, start_us: int, end_us: int) -> pa.Table:
-    return stored(manifest, STATE, start_us, end_us, between(STATE, start_us, end_us), _STATE_COLUMNS)
 
 
 def _doubt(changes: Changes, wanted: dict[str, Spans], doubts: dict[str, list[int]]) -> None:
@@ -207,7 +170,8 @@ def _mend(manifest: Manifest, changes: Changes) -> Commit:
         if better != row:
             fresh.append(better)
             if row["period"] == MINUTE_PERIOD:
-                changes.mended(row["market"], row["ts_start"], row["ts_end"])
+                lags_us = row["lag_low_us"], row["lag_high_us"]
+                changes.mended(row["market"], row["ts_start"], row["ts_end"], lags_us)
     replace_gaps(manifest, commit, gap_table(fresh), (), lambda gaps: np.ones(gaps.num_rows, np.bool_))
     commit.state[SETTLE_STATE] = changes.save()
     return commit
