@@ -25,7 +25,7 @@ MARGIN_US: Final = 100_000
 """A hole ends so much after the answer's oldest trade: others of its instant may have been cut off, and the
 lag between the clocks is not known any better."""
 LEAP_US: Final = 60 * MINUTE_US
-"""A lag that changes by more tells of another recording: no clock was put right by so much."""
+"""A lag that changes by more tells of a row that came late, or of another recording, not of a clock."""
 DEALS_AT_LEAST: Final = 50
 """Trades that an answer holds at least, where the market has had so many."""
 
@@ -56,7 +56,7 @@ class Missing(msgspec.Struct):
         """The least and the greatest: between them lies what our clock showed beyond the venue's."""
         known = [lag for lag in (self.lag_us, self.lag_after_us) if lag is not None]
         if len(known) == 2 and abs(known[1] - known[0]) > LEAP_US:
-            del known[0]
+            del known[1]
         return min(known, default=0), max(known, default=0)
 
 

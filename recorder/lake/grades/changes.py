@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 from recorder.lake.arrays import Ints
 from recorder.lake.asked import SETTLE_US, Candles, answered_span
 from recorder.lake.gaps.recorded import Recorded
-from recorder.lake.gaps.state import MINUTE_PERIOD, Gap
+from recorder.lake.gaps.state import MINUTE_PERIOD, MINUTE_STREAMS, Gap
 from recorder.lake.grades.clocks import WINDOW_US, Clocks
 from recorder.lake.grades.coverage import ALL
 from recorder.lake.grades.mend import period_us
-from recorder.lake.spans import FOREVER_US, Span, Spans, clip, minus, spans_of, union
+from recorder.lake.spans import FOREVER_US, Span, Spans, both, clip, minus, spans_of, union
 from recorder.lake.store.files import as_us
 from recorder.lake.store.tables import SOURCE
 from recorder.lake.units import MINUTE_US
@@ -172,7 +172,9 @@ class Changes:
             self._mend(answer.topic, self.clocks.ours(start), self.clocks.ours(end + width))
         if answer.period == MINUTE_PERIOD:
             fresh = minus(gained, self.known.answered.get(answer.topic, ()))
-            self._mark(answer.market, self._alive(answer.market, fresh))
+            # A minute that was recorded is judged anyway: the answer matters where its grade is in doubt.
+            self._mark(answer.market, both(self.known.doubts.get(answer.market, ()), fresh))
+            self._mark(answer.market, self._unrecorded(answer.market, fresh))
             self._mark(answer.market, lost)
 
     @property
@@ -241,13 +243,18 @@ class Changes:
                 self._mend(market, *self._recorded_before(market, before or first))
                 if before is None:
                     asked = self.answered.get(f"{market} {MINUTE_PERIOD}", ())
-                    self._mark(market, self._alive(market, asked))
+                    self._mark(market, self._unrecorded(market, asked))
                 else:
                     self._mark(market, ((first, before),))
 
-    def _alive(self, market: str, spans: Spans) -> Spans:
-        """Before its first trade or candle nothing of a market is judged, however far back one asked."""
-        return clip(spans, self.known.first_us.get(market, FOREVER_US), FOREVER_US)
+    def _unrecorded(self, market: str, spans: Spans) -> Spans:
+        """Of some minutes those not meant to be recorded, from the market's first trade or candle on."""
+        alive = clip(spans, self.known.first_us.get(market, FOREVER_US), FOREVER_US)
+        names = {f"{stream} {market}" for stream in MINUTE_STREAMS}
+        meant = union(
+            *(own for topics in self.known.recorded.values() for name, own in topics.items() if name in names)
+        )
+        return minus(alive, self._venues(clip(meant, 0, self.known.until_us))) if alive else ()
 
     def _recorded_before(self, market: str, us: int) -> Span:
         """From when a market was first meant to be recorded up to a time of the venue's, by our clock."""

@@ -5,7 +5,7 @@ least and the greatest of the pushes just before a minute's bounds: a minute is 
 happened in it could have been due while the gap lasted.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -59,7 +59,7 @@ class Covered:
 def cover(evidence: Evidence, wanted: Mapping[str, Spans]) -> Covered:
     """Judge the wanted minutes, by market or of ALL. A minute of a market that neither was recorded nor asked
     for nor has any row has no row."""
-    minutes = _Minutes(evidence)
+    minutes = _Minutes(evidence, None if ALL in wanted else {*wanted})
     rows: list[dict[str, Any]] = []
     doubts: dict[str, list[int]] = {}
     for code, market in enumerate(minutes.frame.markets):
@@ -82,24 +82,26 @@ def _minutes_of(spans: Spans, frame: Frame) -> Iterator[int]:
 class _Minutes:
     """The gathered evidence, asked minute by minute."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, only: Collection[str] | None) -> None:
+        """`only` are the markets that will be asked for, None for all."""
         self._evidence = evidence
         self._recorded = recorded_by_any(evidence.recorded)
         recorded = {topic.partition(" ")[2] for topic in self._recorded}
         there = [table["market"].unique().to_pylist() for table in (evidence.trades, evidence.candles)]
-        markets = tuple(sorted(recorded.union(*there, evidence.answered)))
+        every = recorded.union(*there, evidence.answered)
+        markets = tuple(sorted(every if only is None else every.intersection(only)))
         self.frame = frame = Frame(markets, evidence.start_us, evidence.minutes)
         scales = [_scale(evidence.precision.get(market)) for market in markets]
         books = _of_markets(evidence.books, frame)
-        trades = evidence.trades.filter(pa.array(as_us(evidence.trades["ts_event"]) >= evidence.start_us))
+        trades = _of_markets(evidence.trades, frame)
+        trades = trades.filter(pa.array(as_us(trades["ts_event"]) >= evidence.start_us))
         self._traded = gather_trades(trades, books, frame, scales)
         self._books = count_rows(books, as_us(books["ts_event"]), frame)
         states = _of_markets(evidence.states, frame)
         self._states = count_rows(states, evidence.clocks.venues(as_us(states["ts_recv"])), frame)
         self._low, self._high = lags([evidence.trades, evidence.books], frame, evidence.clocks)
-        self._candles = {
-            (row["market"], row["ts_open"]): row for row in _with_us(evidence.candles, "ts_open", "ts_recv")
-        }
+        candles = _with_us(_of_markets(evidence.candles, frame), "ts_open", "ts_recv")
+        self._candles = {(row["market"], row["ts_open"]): row for row in candles}
         self._gaps = GapBook(evidence.gaps, evidence.recorded)
         self._missing: dict[str, Missing] = {}
 
@@ -209,7 +211,7 @@ def _scale(precision: Precision | None) -> float:
 
 
 def _of_markets(rows: pa.Table, frame: Frame) -> pa.Table:
-    """Rows of the frame's markets: others were not recorded then, and have no trade and no candle."""
+    """Rows of the frame's markets: others are not asked for, or were not recorded and have no other row."""
     own = frame.codes(rows) >= 0
     return rows if own.all() else rows.filter(pa.array(own))
 
