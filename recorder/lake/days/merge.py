@@ -31,9 +31,9 @@ READ_ROWS: Final = 2_048
 """Rows of one file read at a time ..."""
 HELD_ROWS: Final = 16_384
 """... and fewer where many files are open, so that those of all together are no more than this."""
-READ_BYTES: Final = 256 * 1024
-"""Of a column of one file, at a time: without, each file's whole row group is held beside what is read of it,
-which for 16 files of books is 40 MiB more."""
+READ_BYTES: Final = 32 * 1024
+"""Of a column of one file, at a time: without, each file's whole row group is held beside what is read of it.
+A merge of 16 files of books takes 70 MiB; it would take 160 without this and without giving back in between."""
 
 
 class MergeStoppedError(Exception):
@@ -75,6 +75,7 @@ def merge_files(
         while (market := merged.market) is not None:
             for rows in merged.rows(market):
                 output.write(rows)
+            pa.default_memory_pool().release_unused()  # 8 % more CPU for 20 MiB less
     except BaseException:
         output.close()
         target.unlink()
