@@ -33,7 +33,7 @@ HELD_ROWS: Final = 16_384
 """... and fewer where many files are open, so that those of all together are no more than this."""
 READ_BYTES: Final = 32 * 1024
 """Of a column of one file, at a time: without, each file's whole row group is held beside what is read of it.
-A merge of 16 files of books takes 70 MiB; it would take 160 without this and without giving back in between."""
+A merge of 16 files of books takes 70 MiB, and 160 without this and without giving back on the way."""
 
 
 class MergeStoppedError(Exception):
