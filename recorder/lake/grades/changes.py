@@ -127,7 +127,7 @@ class Changes:
         spans: dict[str, list[tuple[int, int]]] = {}
         for gap in changed:
             end_us = max(known.until_us, gap.ts_start) if gap.ts_end is None else gap.ts_end
-            spans.setdefault(gap.market, []).extend(self._reached(gap.ts_start, end_us, gap.lags_us))
+            spans.setdefault(gap.market, []).extend(self._touched(gap.ts_start, end_us, gap.lags_us))
             if gap.stream == "kline":
                 self._mend(f"{gap.market} {gap.period}", gap.ts_start, end_us)
         for market, pieces in spans.items():
@@ -136,9 +136,9 @@ class Changes:
     def mended(self, market: str, start_us: int, end_us: int | None, lags_us: tuple[int, int]) -> None:
         """Less is missing of a gap in a market's minutely candles than was judged by."""
         end_us = max(self.known.until_us, start_us) if end_us is None else end_us
-        self._mark(market, self._reached(start_us, end_us, lags_us))
+        self._mark(market, self._touched(start_us, end_us, lags_us))
 
-    def _reached(self, start_us: int, end_us: int, lags_us: tuple[int, int]) -> Spans:
+    def _touched(self, start_us: int, end_us: int, lags_us: tuple[int, int]) -> Spans:
         """What a gap may touch, by the venue's clock: as the map has it, and the pushes around the gap."""
         near = (start_us - lags_us[1] - GAP_REACH_US, end_us - lags_us[0] + GAP_REACH_US)
         return union(_reached(self.clocks, start_us, end_us), (near,))
