@@ -308,7 +308,8 @@ class StreamConnection:
         self.stats.up = False
         self.stats.last_error = reason
         self._journal.append_event("down", {"reason": reason, "last": last_recv_ns}, self.number)
-        log.warning("disconnected", connection=self.number, reason=reason)
+        tell = log.info if reason == "stop" else log.warning
+        tell("disconnected", connection=self.number, reason=reason)
 
 
 def _merge(output: Output, more: Output) -> None:
