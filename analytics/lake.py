@@ -1,22 +1,20 @@
 """Opens a lake for SQL. Readers here never see a merge half done: the file list comes from the manifest."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import duckdb
 
-from analytics.views import MACROS, question_views, quoted, table_view
-from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, FileInfo, read_files, read_state
-from recorder.lake.store.tables import TABLES
+from analytics.opened import committed, source_views
+from analytics.views import MACROS, question_views
+from recorder.lake.store.manifest import FileInfo, read_files
 
 ATTEMPTS: Final = 20
 RETRY_S: Final = 0.1
 """A file that was merged away between the listing and the reading: read the list again."""
-
-
-class LakeNotFoundError(Exception):
-    """There is no lake where one was expected; the message says what makes one."""
+T = TypeVar("T")
 
 
 class Lake:
@@ -25,62 +23,60 @@ class Lake:
     def __init__(self, data_dir: Path) -> None:
         self._data_dir = data_dir.resolve()
         self._files: list[FileInfo] | None = None
-        self._connection = duckdb.connect()
-        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection = connection()
         # A lake that cannot be read says so here; views look at files, which may be merged away meanwhile.
-        self.sql("\n".join((*MACROS, *question_views())))
+        self.sql("\n".join(question_views()))
 
     def sql(self, query: str) -> duckdb.DuckDBPyRelation | None:
         """Run statements; the last one's rows as a relation (`.pl()`, `.df()`, `.arrow()`), None for no text.
 
         Raises duckdb.Error for a mistake in the query.
         """
-        for attempt in range(ATTEMPTS):
-            try:
-                self._refresh()
-                relation = self._connection.sql(query)
-                return relation.materialize() if relation is not None else None
-            except duckdb.IOException:
-                if attempt == ATTEMPTS - 1 or not self._overtaken():
-                    raise
-        raise AssertionError("the last attempt returns or raises")
 
-    def _overtaken(self) -> bool:
-        """Whether the files have changed under a query, within the time that a commit takes to move them."""
-        time.sleep(RETRY_S)
-        files = read_files(self._data_dir)
-        return files != self._files or any(
-            not (self._data_dir / "lake" / file.path).exists() for file in files or ()
-        )
+        def ask() -> duckdb.DuckDBPyRelation | None:
+            self._refresh()
+            relation = self._connection.sql(query)
+            return relation.materialize() if relation is not None else None
+
+        return self._again(ask)
 
     def files(self) -> list[FileInfo]:
         """The files of the lake as last committed."""
-        return _listed(self._data_dir)
+        return committed(self._data_dir)
+
+    def _again(self, ask: Callable[[], T]) -> T:
+        """Ask, and once more whenever files were moved away meanwhile."""
+        for attempt in range(ATTEMPTS):
+            listed = read_files(self._data_dir)
+            try:
+                return ask()
+            except duckdb.IOException:
+                if attempt == ATTEMPTS - 1 or not self._overtaken(listed):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _overtaken(self, listed: list[FileInfo] | None) -> bool:
+        """Whether the files have changed under a query, within the time that a commit takes to move them."""
+        time.sleep(RETRY_S)
+        files = read_files(self._data_dir)
+        return files != listed or any(
+            not (self._data_dir / "lake" / file.path).exists() for file in files or ()
+        )
 
     def _refresh(self) -> None:
-        files = _listed(self._data_dir)
+        files = committed(self._data_dir)
         if files == self._files:
             return
-        if read_state(self._data_dir, FORMAT_STATE) != FORMAT:
-            raise LakeNotFoundError(
-                f"the lake in {self._data_dir} is of another version: `recorder publish` says what to do"
-            )
-        paths: dict[str, list[str]] = {name: [] for name in TABLES}
-        for file in files:
-            paths[file.table].append(quoted(str(self._data_dir / "lake" / file.path)))
-        for name, quoted_paths in paths.items():
-            self._connection.execute(table_view(name, f"[{', '.join(quoted_paths)}]"))
+        for statement in source_views(self._data_dir, files):
+            self._connection.execute(statement)
         self._files = files
 
 
-def _listed(data_dir: Path) -> list[FileInfo]:
-    files = read_files(data_dir)
-    if not files:
-        raise LakeNotFoundError(
-            f"there is no lake in {data_dir}: `recorder run` or `recorder demo` makes one, "
-            "--data-dir or RECORDER_DATA_DIR says where it is"
-        )
-    return files
+def connection() -> duckdb.DuckDBPyConnection:
+    """An empty database that speaks the words of the questions, in UTC."""
+    made = duckdb.connect()
+    made.execute("\n".join(("SET TimeZone = 'UTC';", *MACROS)))
+    return made
 
 
 def open_lake(data_dir: str | Path) -> Lake:

@@ -1,12 +1,33 @@
-"""The lake as SQL: its tables as views, and every question of `sql/` as a view over them."""
+"""The lake as SQL: its tables as views, the parts of tables that questions read, and every question."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from analytics.questions import PARTS, Question, questions
 from recorder.lake.store.tables import TABLES
 
 VIEWS_FILE: Final = "views.sql"
-_QUESTIONS: Final = Path(__file__).parent / "sql"
+MACROS: Final = (
+    "CREATE OR REPLACE MACRO unix_micros(ts) AS epoch_us(ts);",
+    "CREATE OR REPLACE MACRO timestamp_micros(us) AS make_timestamptz(us);",
+    "CREATE OR REPLACE MACRO explode(list) AS unnest(list);",
+)
+"""What other engines call otherwise: the questions are written in words that most of them know."""
+_ROLLED_UP: Final = ("trades", "depth", "state")
+"""What `minutes` is made of."""
+_OPEN_DAYS: Final = """\
+-- Days whose minutes are not made, or not of all rows: the file of a compacted day is named `day...`.
+CREATE OR REPLACE VIEW open_days AS
+  WITH files AS (
+    SELECT split_part(file, '/', -3) AS name, split_part(file, '/', -1) LIKE 'day%' AS whole,
+           CAST(substr(split_part(file, '/', -2), 6) AS DATE) AS date
+    FROM glob({files})
+    WHERE file NOT LIKE '%/empty.parquet'
+  )
+  SELECT date FROM files GROUP BY date
+  HAVING count(*) FILTER (WHERE name IN {rolled_up} AND NOT whole) > 0
+         OR count(*) FILTER (WHERE name = 'minutes') = 0;"""
 
 
 def quoted(text: str) -> str:
@@ -14,25 +35,27 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def table_view(name: str, files: str) -> str:
-    """One table as a view; `files` is the SQL of what is read: a glob, or a list of files."""
-    columns = ", ".join((*TABLES[name].schema.names, "date"))
+def table_view(name: str, files: str, *, table: str | None = None, where: str = "") -> str:
+    """A view of rows of a table (by default the one of the view's name).
+
+    `files` is the SQL of what is read: a glob, or a list of files.
+    """
+    columns = ", ".join((*TABLES[table or name].schema.names, "date"))
     return (
         f"CREATE OR REPLACE VIEW {name} AS\n  SELECT {columns}\n"  # noqa: S608  # our own names
-        f"  FROM read_parquet({files}, hive_partitioning = true, hive_types = {{'date': DATE}});"
+        f"  FROM read_parquet({files}, hive_partitioning = true, hive_types = {{'date': DATE}})"
+        f"{f' WHERE {where}' if where else ''};"
     )
 
 
-MACROS: Final = ("CREATE OR REPLACE MACRO unix_micros(ts) AS epoch_us(ts);",)
-"""What other engines call otherwise: the questions are written in words that most of them know."""
+def question_view(question: Question) -> str:
+    """A question as a view of its name."""
+    return f"CREATE OR REPLACE VIEW {question.name} AS\n{question.sql};"
 
 
 def question_views() -> list[str]:
-    """Every file of `sql/` as a view of the file's name, in an order in which each can be made."""
-    return [
-        f"CREATE OR REPLACE VIEW {path.stem} AS\n{path.read_text().strip()}"
-        for path in sorted(_QUESTIONS.glob("*.sql"))
-    ]
+    """Every question, in an order in which each can be made."""
+    return [question_view(question) for question in questions()]
 
 
 def write_views(data_dir: Path) -> Path:
@@ -43,9 +66,22 @@ def write_views(data_dir: Path) -> Path:
         "SET TimeZone = 'UTC';",
         *(table_view(name, quoted(f"{lake}/{name}/**/*.parquet")) for name in TABLES),
         *MACROS,
+        *_parts(lake),
         *question_views(),
     ]
     target = data_dir / VIEWS_FILE
     draft = target.with_suffix(".sql.new")
     draft.write_text("\n\n".join(statements) + "\n")
     return draft.replace(target)
+
+
+def _parts(lake: Path) -> Iterable[str]:
+    """The parts of tables, by what the names of the files tell of each day at the time of a query."""
+    files = quoted(f"{lake}/*/date=*/*.parquet")
+    yield _OPEN_DAYS.format(files=files, rolled_up=_ROLLED_UP)
+    for part, table in PARTS.items():
+        which = "IN" if part.startswith("open") else "NOT IN"
+        yield (
+            f"CREATE OR REPLACE VIEW {part} AS\n"  # noqa: S608
+            f"  SELECT * FROM {table} WHERE date {which} (SELECT date FROM open_days);"
+        )

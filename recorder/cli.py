@@ -118,7 +118,7 @@ def demo(
     """
     settings = load_settings(config, {"data_dir": data_dir})
     _make_data_dir(settings)
-    from analytics.lake import LakeNotFoundError  # noqa: PLC0415
+    from analytics import LakeNotFoundError  # noqa: PLC0415
     from recorder.demo import run_demo  # noqa: PLC0415
 
     signal.signal(
@@ -352,7 +352,7 @@ def audit(  # noqa: PLR0913, PLR0917  # one flag a property of what is looked at
     `recorder audit --market BTCUSDT --min-grade B`
     """
     settings = load_settings(config, {"data_dir": data_dir})
-    from analytics.lake import LakeNotFoundError, open_lake  # noqa: PLC0415
+    from analytics import LakeNotFoundError, open_lake  # noqa: PLC0415
     from recorder.audit import NothingToAuditError, Span, show_audit  # noqa: PLC0415
     from recorder.audit import audit as look  # noqa: PLC0415
     from recorder.show import console  # noqa: PLC0415
@@ -412,7 +412,7 @@ def sql(
     settings = load_settings(config, {"data_dir": data_dir})
     import duckdb  # noqa: PLC0415
 
-    from analytics.lake import LakeNotFoundError, open_lake  # noqa: PLC0415
+    from analytics import LakeNotFoundError, open_lake  # noqa: PLC0415
     from recorder.show import prompt, show_rows  # noqa: PLC0415
 
     try:

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from analytics.lake import Lake, LakeNotFoundError
+from analytics import Lake, LakeNotFoundError
 from recorder.journal.reader import writer_alive
 from recorder.lake.store.manifest import read_notices
 from recorder.lake.store.tables import TABLES

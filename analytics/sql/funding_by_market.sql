@@ -1,7 +1,14 @@
 -- Question: what is each market's funding now?
 -- Grain: market, its newest state.
--- Units: rates are fractions per interval; minutes to the next settlement; prices in the quote currency;
---        open interest in base units.
+-- Units:
+--   ts_recv | time, the recorder's clock | of the newest state
+--   funding_rate_last | fraction an interval | charged at the last settlement
+--   funding_rate_next | fraction an interval | what the next settlement will charge
+--   funding_rate_predict | fraction an interval | estimate for the one after
+--   funding_minutes | minutes | to the next settlement, rounded down
+--   mark_price | quote | the mark price
+--   index_price | quote | the index
+--   open_interest | base | open interest
 -- Source: state.
 SELECT
     market,

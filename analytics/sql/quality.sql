@@ -1,12 +1,32 @@
 -- Question: how far can each market's day be trusted, and what did its feed turn out to be like?
 -- Grain: market, UTC day.
--- Units: share_a to share_d are shares of the day's judged minutes; gap seconds are what no repair closed, of
---        the market's streams; lags are receive minus event time in ms of pushes (negative: our clock is
---        behind), whole ms rounded down; a lag step is a change of a minute's least lag by more than 250 ms
---        against the minute before; side_agreement is the share of trades off the mid of the book before them
---        whose side is the taker's; id_skips_max is the greatest share of id steps that skip an id, at 95 %
---        confidence (rule of three); state_volume_ratio is the state's 24 h volume over that of the 1,440
---        candles up to it, null where one of them is absent.
+-- Units:
+--   day | UTC day | the day
+--   minutes | - | judged minutes
+--   share_a | 0 to 1 | share of the day's judged minutes of grade A
+--   share_b | 0 to 1 | share of the day's judged minutes of grade B
+--   share_c | 0 to 1 | share of the day's judged minutes of grade C
+--   share_d | 0 to 1 | share of the day's judged minutes of grade D
+--   trade_gap_seconds | s | what no repair closed of the market's trades
+--   depth_gap_seconds | s | what no repair closed of the market's books
+--   kline_gap_seconds | s | what no repair closed of the market's candles
+--   state_gap_seconds | s | what no repair closed of the market's states
+--   trade_lag_p50_ms | ms | median of receive - event time of pushed trades, whole ms rounded down; negative: our clock is behind
+--   trade_lag_p99_ms | ms | 99th percentile of receive - event time of pushed trades, whole ms rounded down; negative: our clock is behind
+--   depth_lag_p50_ms | ms | median of receive - event time of pushed books, whole ms rounded down; negative: our clock is behind
+--   depth_lag_p99_ms | ms | 99th percentile of receive - event time of pushed books, whole ms rounded down; negative: our clock is behind
+--   lag_steps | - | minutes whose least lag is more than 250 ms off that of the minute before
+--   lag_step_max_ms | ms | the greatest of these; null without one
+--   sides_compared | - | trades off the mid of the book before them
+--   side_agreement | 0 to 1 | share of these whose side is the taker's
+--   side_is | taker or maker | whose side the venue's word is, by these
+--   column_order | ohlc, ochl, both or named | which order the candles' columns were seen in
+--   trades | - | trades, by id
+--   id_steps | - | steps from an id to the next
+--   id_skips | - | steps that skip an id
+--   ids_missing | - | ids skipped
+--   id_skips_max | 0 to 1 | greatest share of steps that skip, at 95 % confidence (rule of three)
+--   state_volume_ratio | - | the last state's 24 h volume over that of the 1,440 candles up to it; null where one is absent
 -- Source: coverage, trades, depth, klines, state.
 WITH minutes AS (
     SELECT

@@ -1,7 +1,21 @@
 -- Question: how far can each market's day be trusted?
--- Grain: market, UTC day (its start).
--- Units: as in quality, of which this is the short form.
+-- Grain: market, day.
+-- Units:
+--   minutes | - | judged minutes
+--   share_a | 0 to 1 | share of the day's judged minutes of grade A
+--   share_b | 0 to 1 | share of the day's judged minutes of grade B
+--   share_c | 0 to 1 | share of the day's judged minutes of grade C
+--   share_d | 0 to 1 | share of the day's judged minutes of grade D
+--   trade_gap_seconds | s | what no repair closed of the market's trades
+--   depth_gap_seconds | s | what no repair closed of the market's books
+--   kline_gap_seconds | s | what no repair closed of the market's candles
+--   state_gap_seconds | s | what no repair closed of the market's states
+--   lag_p50_ms | ms | median of receive - event time of pushed trades
+--   lag_p99_ms | ms | 99th percentile of it
+--   side_agreement | 0 to 1 | share of the trades off the mid whose side is the taker's
+--   column_order | ohlc, ochl, both or named | which order the candles' columns were seen in
 -- Source: quality.
+-- Note: the short form of quality.
 SELECT
     market,
     CAST(day AS TIMESTAMP) AS day,

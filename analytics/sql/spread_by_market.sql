@@ -1,8 +1,15 @@
 -- Question: how tight is each market's book over the whole recording?
 -- Grain: market.
--- Units: spread in quote currency, relative spread in basis points of the mid, sizes in base units.
---        Plain means over snapshots: every snapshot counts once, however long it stood.
--- Source: depth, snapshots with both sides.
+-- Units:
+--   snapshots | - | books with both sides
+--   spread_mean | quote | best ask - best bid
+--   spread_min | quote | the narrowest
+--   spread_max | quote | the widest
+--   relative_spread_bps_mean | bps | (ask - bid) / mid
+--   bid_quantity_mean | base | at the best bid
+--   ask_quantity_mean | base | at the best ask
+-- Source: depth.
+-- Note: plain means: every snapshot counts once, however long it stood; spread_1d weighs by time.
 SELECT
     market,
     count(*) AS snapshots,

@@ -1,7 +1,14 @@
 -- Question: how much was traded in each market over the whole recording?
 -- Grain: market.
--- Units: volume in the market's quantity units (base, or contracts), vwap in quote currency,
---        buy_share is the share of volume with side 'buy', 0 to 1.
+-- Units:
+--   trades | - | trades
+--   volume | base | their quantity (contracts, where the market counts in these)
+--   buy_share | 0 to 1 | share of volume with side buy
+--   vwap | quote | sum of price x quantity / volume
+--   low | quote | lowest price
+--   high | quote | highest price
+--   ts_first | time, UTC | of the first trade
+--   ts_last | time, UTC | of the last trade
 -- Source: trades.
 SELECT
     market,

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder.lake.days.marketday import STATE_COLUMNS, MarketDay
-from recorder.lake.days.merge import WHOLE_DAY, SortedFiles
+from recorder.lake.days.merge import SortedFiles
 from recorder.lake.gaps.missing import GapBook, MissingBooks, RecordedBy
 from recorder.lake.store.files import DAY_COMPRESSION_LEVEL, ParquetFile
-from recorder.lake.store.manifest import Commit, FileInfo, Manifest
+from recorder.lake.store.manifest import WHOLE_DAY, Commit, FileInfo, Manifest
 from recorder.lake.store.tables import DEPTH, GAPS, MINUTES, STATE, TABLES, TRADES, Table
 from recorder.lake.units import HOUR_US
 

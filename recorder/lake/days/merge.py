@@ -17,14 +17,12 @@ import pyarrow.parquet as pq
 
 from recorder.lake.spans import FOREVER_US
 from recorder.lake.store.files import MERGED_COMPRESSION_LEVEL, ParquetFile, as_us, in_order
-from recorder.lake.store.manifest import FileInfo, Manifest
+from recorder.lake.store.manifest import WHOLE_DAY, FileInfo, Manifest
 from recorder.lake.store.tables import TABLES, Table
 
 FAN_IN: Final = 16
 WHOLE_HOUR: Final = 9
 """The level of the one file of a finished hour."""
-WHOLE_DAY: Final = 10
-"""The level of a file made of a whole day: merges leave it alone."""
 MAX_FILES: Final = 64
 """Files that one merge holds open; more are merged in turns."""
 READ_ROWS: Final = 2_048

@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from recorder.lake.gaps.missing import GapBook, Missing, RecordedBy, recorded_by_any
+from recorder.lake.gaps.state import MINUTE_STREAMS
 from recorder.lake.grades.clocks import Clocks
 from recorder.lake.grades.grading import MINUTE_S, Observed, Precision, Told, Traded, judge
 from recorder.lake.grades.witness import Frame, Trades, count_rows, gather_trades, lags
-from recorder.lake.spans import Spans, clip, length, union
+from recorder.lake.spans import Spans, clip, length, minus, union
 from recorder.lake.store.files import as_us
 from recorder.lake.store.tables import COVERAGE, SOURCE
 from recorder.lake.units import MINUTE_US
@@ -119,7 +120,7 @@ class _Minutes:
         observed = self._observed(market, minute, missing, candle, depth_rows)
         precision = self._evidence.precision.get(market, Precision())
         verdict = judge(traded, _told(candle), observed, precision)
-        seconds = self._gap_seconds(minute, missing)
+        seconds = self._gap_seconds(minute, missing) | self._seen_seconds(market, minute, missing)
         return {
             "market": market,
             "minute": minute,
@@ -196,6 +197,18 @@ class _Minutes:
         }
         found = {f"{stream}_gap_seconds": _seconds(spans) for stream, spans in lost.items()}
         return {"gap_seconds": _seconds(union(*lost.values())), **found}
+
+    def _seen_seconds(self, market: str, minute: int, missing: Missing) -> dict[str, float]:
+        """In how much of the minute each stream was recorded, with nothing missing that stayed so."""
+        start, end = self._due(minute)
+        spans = {stream: self._recorded.get(f"{stream} {market}", ()) for stream in MINUTE_STREAMS}
+        spans["state"] = union(*spans.values())  # states are of all markets: recorded whenever any of it is
+        return {
+            f"{stream}_seconds": MINUTE_S
+            * length(minus(clip(meant, start, end), missing.remains.get(stream, ())))
+            / (end - start)
+            for stream, meant in spans.items()
+        }
 
 
 def _whole(spans: Spans, due: tuple[int, int]) -> bool:

@@ -35,6 +35,7 @@ _ORIGIN: Final = {
 _OF_COPIES: Final = (
     *("grade", "reason", "missed", "rest_trades", "due_from", "due_until"),
     *("gap_seconds", "trade_gap_seconds", "depth_gap_seconds", "kline_gap_seconds", "state_gap_seconds"),
+    *("trade_seconds", "depth_seconds", "kline_seconds", "state_seconds"),
 )
 """Columns of `coverage` that follow from when and how the copies that were kept were received."""
 

@@ -12,7 +12,6 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from recorder.lake.days.merge import WHOLE_DAY
 from recorder.lake.days.upkeep import COMPACTED
 from recorder.lake.grades.changes import Remembered
 from recorder.lake.grades.clocks import Clocks
@@ -23,7 +22,7 @@ from recorder.lake.publishing.milestones import Beginning
 from recorder.lake.publishing.retention import RETIRED_STATE, retired
 from recorder.lake.store.compare import Comparer, Difference, Digest, Rows
 from recorder.lake.store.files import as_us, day_of, read_file
-from recorder.lake.store.manifest import FileInfo
+from recorder.lake.store.manifest import WHOLE_DAY, FileInfo
 from recorder.lake.store.tables import (
     COVERAGE,
     DEPTH,

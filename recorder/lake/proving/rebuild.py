@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from recorder.lake.days.merge import WHOLE_DAY
 from recorder.lake.grades.changes import Changes
 from recorder.lake.grades.settle import SETTLE_STATE
 from recorder.lake.proving.making import Maker
@@ -26,7 +25,7 @@ from recorder.lake.publishing.publisher import (
     refuse_another_format,
     refuse_orphans,
 )
-from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, FileInfo, Manifest
+from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, WHOLE_DAY, FileInfo, Manifest
 from recorder.lake.store.tables import TRADES
 
 SPACE_FACTOR: Final = 2

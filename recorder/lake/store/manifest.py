@@ -21,9 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-FORMAT: Final = b"4"
+FORMAT: Final = b"5"
 """Of a lake: another one with every change of a table's columns, or of what the manifest remembers."""
 FORMAT_STATE: Final = "format"
+WHOLE_DAY: Final = 10
+"""The level of a file made of a whole day: merges leave it alone."""
 MANIFEST: Final = "manifest.sqlite"
 BUSY_TIMEOUT_S: Final = 30.0
 _NO_ROOM: Final = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL)

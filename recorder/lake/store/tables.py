@@ -264,6 +264,10 @@ COVERAGE: Final = Table(
         ("depth_gap_seconds", pa.float64()),
         ("kline_gap_seconds", pa.float64()),
         ("state_gap_seconds", pa.float64()),
+        ("trade_seconds", pa.float64()),
+        ("depth_seconds", pa.float64()),
+        ("kline_seconds", pa.float64()),
+        ("state_seconds", pa.float64()),
         ("depth_rows", pa.int64()),
         ("state_rows", pa.int64()),
         ("sides_compared", pa.int64()),
@@ -280,8 +284,9 @@ COVERAGE: Final = Table(
 )
 """One row a market-minute (the venue's clock), once it is closed and settled. `open` to `turnover` are from
 the trades, `candle_*` from the 1min candle, `gap_seconds` is what no repair closed, in any stream and by
-stream; `missed` names the streams of which the witnesses show more to be absent than known gaps tell. What
-happened in the minute was received from `due_from` to `due_until` by the recorder's clock."""
+stream; `trade_seconds` to `state_seconds` are how much of it was recorded without such a gap, 60 if all was;
+`missed` names the streams of which the witnesses show more to be absent than known gaps tell. What happened
+in the minute was received from `due_from` to `due_until` by the recorder's clock."""
 
 _MINUTE_KINDS: Final = {"count": pa.int64(), "sum": pa.float64(), "value": pa.float64(), "time": TIME}
 

@@ -17,12 +17,12 @@ from lakedays import DATE, DAY_US, HOUR_US, MINUTE_US, SECOND_US, Day, book, row
 from analytics.lake import open_lake
 from recorder.lake.days import compact, merge
 from recorder.lake.days.compact import CompactionError, due_days, missing_books
-from recorder.lake.days.merge import WHOLE_DAY, MergeStoppedError, due_merge
+from recorder.lake.days.merge import MergeStoppedError, due_merge
 from recorder.lake.gaps.files import gap_table
 from recorder.lake.gaps.missing import EVER
 from recorder.lake.store import files, manifest
 from recorder.lake.store.files import EMPTY_FILE, write_file
-from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, Commit, FileInfo, Manifest
+from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, WHOLE_DAY, Commit, FileInfo, Manifest
 from recorder.lake.store.tables import COVERAGE, DEPTH, GAPS, KLINES, MARKETS, STATE, TABLES, TRADES
 
 NEXT = "2026-11-23"

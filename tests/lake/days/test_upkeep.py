@@ -7,10 +7,10 @@ import pyarrow.parquet as pq
 from journals import Lake, book, candle, state, trade
 from tapes import SECOND_NS, Tape, at
 
-from recorder.lake.days.merge import WHOLE_DAY
 from recorder.lake.publishing.follow import catch_up, follow
 from recorder.lake.publishing.housekeeper import request_of
 from recorder.lake.publishing.publisher import Publisher
+from recorder.lake.store.manifest import WHOLE_DAY
 from recorder.lake.store.tables import TABLES
 
 NOON = at("2026-11-22T12:00")

@@ -1,0 +1,150 @@
+"""Every file of `sql/` as a question: its head read, its longer grains made, each after those that it reads.
+
+A file is one statement under a head of comments: `Question`, `Grain`, `Units` (a line a column: name, unit,
+definition), `Source` (the views and tables that it reads), and, where there is more to say, `Note`s.
+
+A file named `..._1m` asks by the minute. The same text asks by the hour and the day, or by any span of whole
+minutes that a day is made of: its bucket is named in few words, which `at_grain` changes.
+"""
+
+import functools
+import re
+from dataclasses import dataclass, replace
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from recorder.lake.store.tables import TABLES
+
+_FILES: Final = Path(__file__).parent / "sql"
+DAY_S: Final = 86_400
+MIN_COVERAGE: Final = 0.1
+"""A figure of a bucket of which less was observed is null: it would not be wrong by a little."""
+PARTS: Final = {
+    "open_trades": "trades", "open_depth": "depth", "open_state": "state",
+    "closed_trades": "trades", "closed_depth": "depth", "closed_minutes": "minutes",
+}  # fmt: skip
+"""Parts of tables that whoever opens a lake makes: closed are the days whose `minutes` are made of all their
+rows, open are the others."""
+
+
+class Column(NamedTuple):
+    """What a column says; `unit` is `-` for a name, a count or a plain ratio."""
+
+    unit: str
+    text: str
+
+
+COMMON: Final = {
+    "market": Column("-", "the venue's name of the market"),
+    "date": Column("UTC day", "the day, by which files are chosen: a condition on it skips the other days"),
+    "minute": Column("time, UTC", "the bucket's start"),
+    "hour": Column("time, UTC", "the bucket's start"),
+    "day": Column("time, UTC", "the bucket's start"),
+    "grade": Column("A to D", "the worst grade of the bucket's minutes; null until one is graded"),
+}
+"""Columns that mean the same everywhere; a head may say more of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """A bucket: the name of its column, its length, and its start as SQL of a minute's start."""
+
+    column: str
+    seconds: int
+    start: str
+
+
+HOUR: Final = Grain("hour", 3_600, "date_trunc('hour', minute)")
+DAY: Final = Grain("day", DAY_S, "date_trunc('day', minute)")
+_LONGER: Final = {"_1h": HOUR, "_1d": DAY}
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One view: `sql` is its statement with its head, without the semicolon."""
+
+    name: str
+    question: str
+    grain: str
+    columns: dict[str, Column]
+    source: tuple[str, ...]
+    notes: tuple[str, ...]
+    sql: str
+
+    def at_grain(self, name: str, grain: Grain) -> "Question":
+        """This question of a minute, asked of another bucket."""
+        longer = self.grain.replace("minute", grain.column)
+        words = {
+            f"-- Grain: {self.grain}": f"-- Grain: {longer}",
+            "minute AS bucket,": f"{grain.start} AS bucket,",
+            "60e0 AS bucket_seconds": f"{grain.seconds}e0 AS bucket_seconds",
+            "GROUP BY market, date, minute\n)": f"GROUP BY market, date, {grain.start}\n)",
+            "bucket AS minute,": f"bucket AS {grain.column},",
+        }
+        sql = self.sql
+        for word, other in words.items():
+            sql = sql.replace(word, other)
+        return replace(self, name=name, grain=longer, sql=sql)
+
+
+def read_question(name: str, text: str) -> Question:
+    """Parse a file. Raises ValueError where its head does not say what it must."""
+    head = _head(text)
+    missing = [word for word in ("Question", "Grain", "Units", "Source") if len(head.get(word, [])) != 1]
+    if missing:
+        raise ValueError(f"{name}.sql: its head must say once each: {', '.join(missing)}")
+    lines = [line.split(" | ") for line in head["Units"][0].splitlines() if line.strip()]
+    if any(len(line) != 3 for line in lines):
+        raise ValueError(f"{name}.sql: a line of Units is `name | unit | definition`")
+    return Question(
+        name=name,
+        question=_joined(head["Question"][0]),
+        grain=_joined(head["Grain"][0]),
+        columns={column.strip(): Column(unit.strip(), text.strip()) for column, unit, text in lines},
+        source=tuple(re.findall(r"\w+", head["Source"][0])),
+        notes=tuple(_joined(note) for note in head.get("Note", [])),
+        sql=text.strip().removesuffix(";"),
+    )
+
+
+def _head(text: str) -> dict[str, list[str]]:
+    """The texts under each word of the head, with their lines."""
+    found: dict[str, list[str]] = {}
+    word = ""
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            break
+        if begun := re.match(r"-- ([A-Z][a-z]+):(.*)", line):
+            word = begun[1]
+            found.setdefault(word, []).append(begun[2])
+        elif word:
+            found[word][-1] += "\n" + line.removeprefix("--")
+    return found
+
+
+def _joined(text: str) -> str:
+    return " ".join(text.split())
+
+
+@functools.cache
+def questions() -> tuple[Question, ...]:
+    """All of them, each after those it reads."""
+    found = {path.stem: read_question(path.stem, path.read_text()) for path in _FILES.glob("*.sql")}
+    for name, question in list(found.items()):
+        for ending, grain in _LONGER.items():
+            longer = name.removesuffix("_1m") + ending
+            if name.endswith("_1m") and longer not in found and _is_bucketed(question):
+                found[longer] = question.at_grain(longer, grain)
+    known = {*TABLES, *PARTS}
+    graph = {name: set(question.source) - known for name, question in sorted(found.items())}
+    return tuple(found[name] for name in TopologicalSorter(graph).static_order())
+
+
+def _is_bucketed(question: Question) -> bool:
+    return "minute AS bucket," in question.sql
+
+
+def question(name: str) -> Question:
+    """One of them. Raises KeyError for a name that is none."""
+    return {each.name: each for each in questions()}[name]

@@ -1,0 +1,100 @@
+-- Question: how much stood near the mid, and what did taking cost, on days whose minutes are not stored yet?
+-- Grain: market, minute.
+-- Units:
+--   bid_depth_seconds | quote x s | price x quantity of the bids within 10 bps of the mid, times how long it stood
+--   ask_depth_seconds | quote x s | price x quantity of the asks within 10 bps of the mid, likewise
+--   cost_buy_seconds | s | in which the visible asks held 10,000 quote units
+--   cost_buy_bps_seconds | bps x s | over these: above the mid paid for taking that much
+--   cost_sell_seconds | s | in which the visible bids held 10,000 quote units
+--   cost_sell_bps_seconds | bps x s | over these: below the mid got for selling that much
+-- Source: open_books.
+-- Note: the columns are those of the table minutes, in which compaction stores them.
+WITH levels AS (
+    SELECT market, date, ts_event, seq, mid, stood_us, 0 AS is_bid, explode(asks) AS level
+    FROM open_books
+    WHERE mid IS NOT NULL AND stood_us > 0
+    UNION ALL
+    SELECT market, date, ts_event, seq, mid, stood_us, 1 AS is_bid, explode(bids) AS level
+    FROM open_books
+    WHERE mid IS NOT NULL AND stood_us > 0
+),
+
+offers AS (
+    SELECT
+        market,
+        date,
+        unix_micros(ts_event) AS event_us,
+        seq,
+        mid,
+        stood_us,
+        is_bid,
+        level.price AS price,
+        level.price * level.quantity AS value
+    FROM levels
+    WHERE level.price > 0 AND level.quantity > 0
+),
+
+reached AS (
+    SELECT
+        *,
+        sum(value) OVER (
+            PARTITION BY market, date, event_us, seq, is_bid
+            ORDER BY CASE WHEN is_bid = 1 THEN -price ELSE price END
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        ) AS value_to_here
+    FROM offers
+),
+
+sides AS (
+    SELECT
+        market,
+        date,
+        event_us,
+        seq,
+        is_bid,
+        mid,
+        stood_us,
+        sum(CASE WHEN abs(price - mid) <= mid * 1e-3 THEN value ELSE 0e0 END) AS near,
+        CASE
+            WHEN sum(value) >= 1e4
+                THEN 1e4 / sum(greatest(least(value, 1e4 - (value_to_here - value)), 0e0) / price)
+        END AS taken_at
+    FROM reached
+    GROUP BY market, date, event_us, seq, is_bid, mid, stood_us
+),
+
+parts AS (
+    SELECT 0 AS part
+    UNION ALL
+    SELECT 1 AS part
+),
+
+stays AS (
+    SELECT
+        sides.market,
+        sides.date,
+        sides.is_bid,
+        sides.near,
+        1e4 * CASE WHEN is_bid = 1 THEN 1 - taken_at / mid ELSE taken_at / mid - 1 END AS cost_bps,
+        event_us - event_us % 60000000 + 60000000 * parts.part AS at_us,
+        CASE
+            WHEN parts.part = 0 THEN least(stood_us, 60000000 - event_us % 60000000)
+            ELSE greatest(stood_us - (60000000 - event_us % 60000000), 0)
+        END AS us
+    FROM sides
+    CROSS JOIN parts
+)
+
+SELECT
+    market,
+    date,
+    timestamp_micros(at_us) AS minute,
+    sum(CASE WHEN is_bid = 1 THEN near * us ELSE 0e0 END) / 1e6 AS bid_depth_seconds,
+    sum(CASE WHEN is_bid = 0 THEN near * us ELSE 0e0 END) / 1e6 AS ask_depth_seconds,
+    sum(CASE WHEN is_bid = 0 AND cost_bps IS NOT NULL THEN us ELSE 0 END) / 1e6 AS cost_buy_seconds,
+    coalesce(sum(CASE WHEN is_bid = 0 THEN cost_bps * us END), 0e0) / 1e6 AS cost_buy_bps_seconds,
+    sum(CASE WHEN is_bid = 1 AND cost_bps IS NOT NULL THEN us ELSE 0 END) / 1e6 AS cost_sell_seconds,
+    coalesce(sum(CASE WHEN is_bid = 1 THEN cost_bps * us END), 0e0) / 1e6 AS cost_sell_bps_seconds
+FROM stays
+WHERE us > 0
+GROUP BY market, date, at_us;

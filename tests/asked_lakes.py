@@ -1,0 +1,122 @@
+"""Lakes to ask questions of: days of markets with books, trades, states, candles, gaps and grades in them."""
+
+import contextlib
+import random
+
+from lakedays import DAY_US, MINUTE_US, SECOND_US, Day, book, rows_of, state, trade
+
+from recorder.lake.spans import spans_of
+from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, Commit, Manifest
+from recorder.lake.store.tables import COVERAGE, GAPS, TABLES
+
+MARKETS = ("AAA", "BBB", "CCC")
+DAY_LENGTH_US = 24 * 60 * MINUTE_US
+
+
+@contextlib.contextmanager
+def lake_at(data_dir):
+    """A lake of no rows below a directory, as a `lakedays.Day` that takes files of any date."""
+    with Manifest(data_dir) as manifest:
+        manifest.commit(Commit(state={FORMAT_STATE: FORMAT}))
+        day = Day(manifest)
+        for table in TABLES.values():
+            day.add(table.name, table.schema.empty_table(), date="1970-01-01", file="empty")
+        yield day
+
+
+def gap(start, end, *, stream="depth", market="AAA", recorder="main", remains=True):
+    """A gap from `start` to `end` us after the day's begin; `end` None: still open."""
+    row = dict.fromkeys(GAPS.schema.names, "") | {"stream": stream, "market": market, "recorder": recorder}
+    row |= {"ts_start": DAY_US + start, "ts_end": None if end is None else DAY_US + end, "minute": None}
+    left = (row["ts_start"], row["ts_end"]) if remains else (None, None)
+    row |= {"period": None, "remains_start": left[0], "remains_end": left[1]}
+    return row | {"lag_low_us": 0, "lag_high_us": 0}
+
+
+def graded(minute, grade="A", *, market="AAA", seconds=60.0, **columns):
+    """A row of `coverage`: the minute so many after the day's begin, each stream seen for so long."""
+    row = dict.fromkeys(COVERAGE.schema.names) | {
+        "market": market,
+        "grade": grade,
+        "reason": "",
+        "missed": "",
+    }
+    row |= {field.name: 0 for field in COVERAGE.schema if not field.nullable and row[field.name] is None}
+    row |= {f"{stream}_seconds": seconds for stream in ("trade", "depth", "kline", "state")}
+    return row | {"minute": DAY_US + minute * MINUTE_US} | columns
+
+
+def rows_as(name, rows):
+    """Rows of any table in its order."""
+    return rows_of(TABLES[name], rows)
+
+
+def a_ladder(chance, mid, direction):
+    """Levels away from a mid; now and then none."""
+    if chance.random() < 0.03:
+        return []
+    prices = [mid * (1 + direction * (0.0002 + 0.0003 * rank + 1e-5 * chance.random())) for rank in range(8)]
+    return [(round(price, 6), round(chance.uniform(0.1, 40), 3)) for price in prices]
+
+
+def some_books(chance, market, count, start=0):
+    """Books in bursts, silences between them, some received before they were made and some of one instant."""
+    books, ts = [], start + chance.randrange(5 * SECOND_US)
+    mid = 100.0
+    for number in range(count):
+        ts += chance.choice([0, 100_000, 250_000, 3 * SECOND_US, 20 * SECOND_US, 90 * SECOND_US])
+        if ts >= DAY_LENGTH_US:
+            break
+        mid *= 1 + chance.gauss(0, 2e-4)
+        prices = {"index_price": round(mid * 1.0001, 6), "mark_price": round(mid * 1.0002, 6)}
+        if chance.random() < 0.05:
+            prices["index_price"] = None
+        bids, asks = a_ladder(chance, mid, -1), a_ladder(chance, mid, 1)
+        recv = ts + chance.choice([5_000, 40_000, -1_200_000])
+        books.append(book(ts, market=market, recv=recv, seq=number, bids=bids, asks=asks, **prices))
+    return books
+
+
+def some_trades(chance, market, books, count):
+    """Trades near the books' times, not in the order of their ids, some of one instant."""
+    times = [chance.choice(books)["ts_event"] - DAY_US + chance.choice([0, 1, 700_000]) for _ in range(count)]
+    return [
+        trade(
+            min(ts, DAY_LENGTH_US - 1), number, round(100 * (1 + chance.gauss(0, 1e-3)), 4),
+            round(chance.uniform(0.01, 9), 3), chance.choice(["buy", "sell"]), market=market, seq=number,
+        )
+        for number, ts in enumerate(times)
+    ]  # fmt: skip
+
+
+def some_gaps(chance, market, books, count=4):
+    """Gaps around books of a market: some within one another, of one recorder."""
+    starts = [
+        chance.choice(books)["ts_recv"] - DAY_US + chance.choice([-1, 0, 1, 50_000]) for _ in range(count)
+    ]
+    return [
+        gap(start, start + chance.choice([1, 200_000, 40 * SECOND_US]), market=market) for start in starts
+    ]
+
+
+def fill(day, seed=1, *, books=400, trades=300):
+    """Fill a day with all kinds of rows of all markets; returns what compaction must be told of gaps."""
+    chance = random.Random(seed)
+    missing = {}
+    gaps = [gap(DAY_LENGTH_US // 2, DAY_LENGTH_US // 2 + 30 * SECOND_US, stream=None, market=None)]
+    for market in MARKETS:
+        rows = some_books(chance, market, books, start=chance.choice([0, DAY_LENGTH_US - 600 * SECOND_US]))
+        own = some_gaps(chance, market, rows)
+        gaps += own
+        missing[market] = spans_of((each["remains_start"], each["remains_end"]) for each in [gaps[0], *own])
+        day.add("depth", *rows)
+        day.add("trades", *some_trades(chance, market, rows, trades))
+        states = [
+            state(ts, chance.choice([None, 50 + chance.random()]), market=market, seq=number)
+            for number, ts in enumerate(sorted(chance.randrange(DAY_LENGTH_US) for _ in range(100)))
+        ]
+        day.add("state", *states)
+        grades = [graded(number, chance.choice("AABCD"), market=market) for number in range(0, 1440, 7)]
+        day.add("coverage", rows_as("coverage", grades))
+    day.add("gaps", rows_as("gaps", gaps))
+    return lambda market: missing.get(market, ())
