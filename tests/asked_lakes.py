@@ -1,16 +1,20 @@
 """Lakes to ask questions of: days of markets with books, trades, states, candles, gaps and grades in them."""
 
 import contextlib
+import datetime as dt
+import math
 import random
 
-from lakedays import DAY_US, MINUTE_US, SECOND_US, Day, book, rows_of, state, trade
+from lakedays import DATE, DAY_US, MINUTE_US, SECOND_US, Day, book, rows_of, state, trade
 
 from recorder.lake.spans import spans_of
 from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, Commit, Manifest
 from recorder.lake.store.tables import COVERAGE, GAPS, TABLES
+from recorder.lake.store.tables import MARKETS as MARKETS_TABLE
 
 MARKETS = ("AAA", "BBB", "CCC")
 DAY_LENGTH_US = 24 * 60 * MINUTE_US
+FUNDING_US = 4 * 60 * MINUTE_US
 
 
 @contextlib.contextmanager
@@ -99,24 +103,61 @@ def some_gaps(chance, market, books, count=4):
     ]
 
 
-def fill(day, seed=1, *, books=400, trades=300):
-    """Fill a day with all kinds of rows of all markets; returns what compaction must be told of gaps."""
+def some_states(chance, market, later=0):
+    """States about every 5 minutes; funding settles every 4 h, at a rate that was announced or nearly so."""
+    rows, ts = [], chance.randrange(MINUTE_US)
+    while ts < DAY_LENGTH_US:
+        settled = ts // FUNDING_US + 6 * later
+        left_us = FUNDING_US - ts % FUNDING_US
+        rate = {at: round(1e-4 * math.sin(settled + at), 8) for at in (0, 1, 2)}
+        rows.append(
+            state(ts, chance.choice([None, 50 + chance.random()]), market=market, seq=len(rows))
+            | {"funding_rate_last": rate[0], "funding_rate_next": rate[1], "funding_rate_predict": rate[2]}
+            | {"funding_minutes": left_us // MINUTE_US, "ts_funding": DAY_US + ts + left_us}
+            | {"mark_price": round(100 + chance.random(), 4), "index_price": round(100 + chance.random(), 4)}
+        )
+        ts += chance.choice([60, 290, 310, 600]) * SECOND_US + chance.randrange(SECOND_US)
+    return rows
+
+
+def described(market, tick_size=0.001):
+    """A row of `markets`."""
+    row = dict.fromkeys(MARKETS_TABLE.schema.names) | {"market": market, "base": market, "quote": "USDT"}
+    row |= {"type": "linear", "tick_size": tick_size, "amount_min": 0.001, "available": True}
+    precisions = {"base": 4, "quote": 4, "amount": 4, "fee": 4}
+    return row | {"precisions": precisions, "leverages": [], "limits": [], "ts_recv": DAY_US}
+
+
+def moved(rows, later):
+    """Rows as many days later, with ids and numbers of their own."""
+    for row in rows:
+        for name, value in row.items():
+            if value is not None and (name.startswith(("ts_", "remains_", "due_")) or name == "minute"):
+                row[name] = value + later * DAY_LENGTH_US
+            elif name in {"trade_id", "seq"}:
+                row[name] = value + later * 1_000_000
+    return rows
+
+
+def fill(day, seed=1, *, books=400, trades=300, later=0):
+    """Fill a day, so many after the first, with rows of all kinds; returns whose books were missing when."""
     chance = random.Random(seed)
+    date = str(dt.date.fromisoformat(DATE) + dt.timedelta(days=later))
     missing = {}
     gaps = [gap(DAY_LENGTH_US // 2, DAY_LENGTH_US // 2 + 30 * SECOND_US, stream=None, market=None)]
     for market in MARKETS:
         rows = some_books(chance, market, books, start=chance.choice([0, DAY_LENGTH_US - 600 * SECOND_US]))
         own = some_gaps(chance, market, rows)
         gaps += own
+        found = {
+            "trades": some_trades(chance, market, rows, trades),
+            "depth": rows,
+            "state": some_states(chance, market, later),
+            "coverage": [graded(at, chance.choice("AABCD"), market=market) for at in range(0, 1440, 7)],
+            "markets": [described(market)] if later == 0 else [],
+        }
+        for name, of_table in found.items():
+            day.add(name, rows_as(name, moved(of_table, later)), date=date)
         missing[market] = spans_of((each["remains_start"], each["remains_end"]) for each in [gaps[0], *own])
-        day.add("depth", *rows)
-        day.add("trades", *some_trades(chance, market, rows, trades))
-        states = [
-            state(ts, chance.choice([None, 50 + chance.random()]), market=market, seq=number)
-            for number, ts in enumerate(sorted(chance.randrange(DAY_LENGTH_US) for _ in range(100)))
-        ]
-        day.add("state", *states)
-        grades = [graded(number, chance.choice("AABCD"), market=market) for number in range(0, 1440, 7)]
-        day.add("coverage", rows_as("coverage", grades))
-    day.add("gaps", rows_as("gaps", gaps))
+    day.add("gaps", rows_as("gaps", moved(gaps, later)), date=date)
     return lambda market: missing.get(market, ())

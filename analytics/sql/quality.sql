@@ -58,9 +58,9 @@ lags AS (
 ),
 
 lag_counts AS (
-    SELECT stream, market, day, floor(lag_us / 1000.0) AS lag_ms, count(*) AS pushes
+    SELECT stream, market, day, floor(lag_us / 1000e0) AS lag_ms, count(*) AS pushes
     FROM lags
-    GROUP BY stream, market, day, floor(lag_us / 1000.0)
+    GROUP BY stream, market, day, floor(lag_us / 1000e0)
 ),
 
 lag_ranks AS (
@@ -78,16 +78,16 @@ lag_quantiles AS (
     SELECT
         market,
         day,
-        min(CASE WHEN stream = 'trade' AND up_to >= 0.5 * pushes THEN lag_ms END) AS trade_lag_p50_ms,
-        min(CASE WHEN stream = 'trade' AND up_to >= 0.99 * pushes THEN lag_ms END) AS trade_lag_p99_ms,
-        min(CASE WHEN stream = 'depth' AND up_to >= 0.5 * pushes THEN lag_ms END) AS depth_lag_p50_ms,
-        min(CASE WHEN stream = 'depth' AND up_to >= 0.99 * pushes THEN lag_ms END) AS depth_lag_p99_ms
+        min(CASE WHEN stream = 'trade' AND up_to >= 0.5e0 * pushes THEN lag_ms END) AS trade_lag_p50_ms,
+        min(CASE WHEN stream = 'trade' AND up_to >= 0.99e0 * pushes THEN lag_ms END) AS trade_lag_p99_ms,
+        min(CASE WHEN stream = 'depth' AND up_to >= 0.5e0 * pushes THEN lag_ms END) AS depth_lag_p50_ms,
+        min(CASE WHEN stream = 'depth' AND up_to >= 0.99e0 * pushes THEN lag_ms END) AS depth_lag_p99_ms
     FROM lag_ranks
     GROUP BY market, day
 ),
 
 minute_lags AS (
-    SELECT market, day, date_trunc('minute', ts_event) AS minute, min(lag_us) / 1000.0 AS lag_ms
+    SELECT market, day, date_trunc('minute', ts_event) AS minute, min(lag_us) / 1000e0 AS lag_ms
     FROM lags
     GROUP BY market, day, date_trunc('minute', ts_event)
 ),
@@ -201,7 +201,7 @@ SELECT
     ids.id_steps,
     ids.id_skips,
     ids.ids_missing,
-    CASE WHEN ids.id_steps > 0 THEN least(1.0, (ids.id_skips + 3.0) / ids.id_steps) END AS id_skips_max,
+    CASE WHEN ids.id_steps > 0 THEN least(1e0, (ids.id_skips + 3e0) / ids.id_steps) END AS id_skips_max,
     state_volumes.state_volume_ratio
 FROM minutes
 LEFT JOIN lag_quantiles ON lag_quantiles.market = minutes.market AND lag_quantiles.day = minutes.day
