@@ -20,8 +20,8 @@ ALLOWED = {
 """`recorder.config`, `recorder.service` and the other modules beside the rooms compose: they are not held."""
 ALSO = {
     "recorder.simulator.recording": {"recorder.journal.reader"},  # it serves our own journals
-    # The lake's catalogue is its interface.
-    "analytics": {"recorder.lake.store.tables", "recorder.lake.store.manifest"},
+    # What is stored, and what is on its way there, is the lake's interface.
+    "analytics": {"recorder.lake.store", "recorder.lake.publishing.tail"},
 }
 NOT_PURE = {"asyncio", "socket", "time", "threading", "os", "pathlib", "io", "aiohttp", "websockets"}
 MODULES = [path for room in ALLOWED for path in sorted((ROOT / room.replace(".", "/")).rglob("*.py"))]
@@ -79,4 +79,5 @@ def test_every_folder_of_code_is_a_room_with_rules_and_nearly_no_init():
     folders = {name_of(path.parent / "x").removesuffix(".x") for path in (ROOT / "recorder").glob("*/*.py")}
     assert folders | {"analytics"} == set(ALLOWED)
     assert {path.parent.name for path in (ROOT / "recorder/lake").glob("*/*.py")} == set(FLOORS)
-    assert all(len(path.read_text().splitlines()) <= 5 for path in MODULES if path.name == "__init__.py")
+    inits = [path for path in MODULES if path.name == "__init__.py" and path.parent.name != "analytics"]
+    assert all(len(path.read_text().splitlines()) <= 5 for path in inits)  # analytics lists its public names
