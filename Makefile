@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check bench bench-rivals bench-load chaos fuzz format lock clean
+.PHONY: help demo test check bench bench-rivals bench-load chaos fuzz format docs lock clean
 
 help:
 	@echo "make demo    record a simulated exchange for half a minute and see the first answers"
@@ -42,6 +42,10 @@ fuzz: .venv/ready-dev
 format: .venv/ready-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The data dictionary, from the code.
+docs: .venv/ready-dev
+	$(BIN)/python -m analytics.dictionary
 
 # The exact versions and hashes that make installs; uv only writes these files.
 lock:
