@@ -28,9 +28,10 @@ def lake_at(data_dir):
         yield day
 
 
-def gap(start, end, *, stream="depth", market="AAA", recorder="main", remains=True):
+def gap(start, end, *, stream="depth", market="AAA", recorder="main", remains=True, reason="disconnect"):
     """A gap from `start` to `end` us after the day's begin; `end` None: still open."""
     row = dict.fromkeys(GAPS.schema.names, "") | {"stream": stream, "market": market, "recorder": recorder}
+    row |= {"reason": reason}
     row |= {"ts_start": DAY_US + start, "ts_end": None if end is None else DAY_US + end, "minute": None}
     left = (row["ts_start"], row["ts_end"]) if remains else (None, None)
     row |= {"period": None, "remains_start": left[0], "remains_end": left[1]}

@@ -5,7 +5,8 @@
 --   end_us | us since the epoch, the recorder's clock | the first instant received again; far ahead while missing
 -- Source: gaps, open_depth.
 -- Note: what one recorder received is not missing, whatever another one missed: the spans of each recorder are
---       joined, then those are kept in which as many miss as ever told of a gap of this market.
+--       joined, then those are kept in which as many miss as ever told of a gap of this market. Gaps of reason
+--       missed are not the records', but made from the grades: they are left out, as when dt is stored.
 WITH of_market AS (
     SELECT DISTINCT market
     FROM open_depth
@@ -22,6 +23,7 @@ told AS (
         ON gaps.market IS NULL OR gaps.market = of_market.market
     WHERE
         (gaps.stream IS NULL OR gaps.stream = 'depth')
+        AND gaps.reason <> 'missed'
         AND gaps.remains_start IS NOT NULL
 ),
 
@@ -30,7 +32,7 @@ recorders AS (
     FROM gaps
     INNER JOIN of_market
         ON gaps.market IS NULL OR gaps.market = of_market.market
-    WHERE gaps.stream IS NULL OR gaps.stream = 'depth'
+    WHERE (gaps.stream IS NULL OR gaps.stream = 'depth') AND gaps.reason <> 'missed'
     GROUP BY of_market.market
 ),
 

@@ -119,8 +119,18 @@ class TestBookGaps:
             ([gap(10, 20, stream="trade"), gap(10, 20, market="BBB"), gap(10, 20, remains=False)], []),
             ([gap(10, 20), gap(15, 30, recorder="other")], [(15, 20)]),
             ([gap(10, 20), gap(15, 30, recorder="other", remains=False)], []),
+            ([gap(10, 20), gap(12, 40, recorder="", reason="missed")], [(10, 20)]),
         ],
-        ids=["one", "overlapping", "touching", "of all", "of others", "two recorders", "one of two repaired"],
+        ids=[
+            "one",
+            "overlapping",
+            "touching",
+            "of all",
+            "of others",
+            "two recorders",
+            "one of two repaired",
+            "made from grades",
+        ],
     )
     def test_gaps_are_joined_by_recorder_and_what_one_received_is_not_missing(self, tmp_path, gaps, expected):
         with lake_at(tmp_path) as day:
