@@ -401,13 +401,15 @@ def sql(
     form: Annotated[
         Literal["table", "csv", "json"], typer.Option("--format", help="How rows are printed")
     ] = "table",
+    tail: Annotated[bool, typer.Option(help="See what was received since the last publish, too")] = False,
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
     """DuckDB over the lake with every view; without a query, an interactive prompt.
 
     Examples: `recorder sql "SHOW TABLES"`,
-    `recorder sql "SELECT market, count(*) FROM trades GROUP BY market" --format csv`
+    `recorder sql "SELECT market, count(*) FROM trades GROUP BY market" --format csv`,
+    `recorder sql --tail "SELECT max(ts_recv) FROM trades"`
     """
     settings = load_settings(config, {"data_dir": data_dir})
     import duckdb  # noqa: PLC0415
@@ -416,7 +418,7 @@ def sql(
     from recorder.show import prompt, show_rows  # noqa: PLC0415
 
     try:
-        lake = open_lake(settings.data_dir)
+        lake = open_lake(settings.data_dir, tail=tail)
         if query is None:
             if prompt(lake, form) and not sys.stdin.isatty():
                 raise Failure("not every statement could be answered")

@@ -1,6 +1,6 @@
 """The same questions, in the same words, on Spark and on DuckDB: on a cluster of two workers of their own.
 
-Runs where PySpark and Java are: `make test-spark` installs PySpark into an environment of its own.
+Runs where PySpark and Java are, by `make test-spark`, which installs PySpark.
 """
 
 import math
@@ -16,7 +16,10 @@ from recorder.lake.store.manifest import read_files
 from recorder.lake.store.tables import TABLES
 
 pyspark = pytest.importorskip("pyspark", reason="make test-spark installs PySpark")
-pytestmark = pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java"),
+]
 
 
 @pytest.fixture(scope="module")
