@@ -15,6 +15,7 @@ from recorder.lake.store.tables import MARKETS as MARKETS_TABLE
 MARKETS = ("AAA", "BBB", "CCC")
 DAY_LENGTH_US = 24 * 60 * MINUTE_US
 FUNDING_US = 4 * 60 * MINUTE_US
+STEADY_US = 20 * 60 * MINUTE_US
 
 
 @contextlib.contextmanager
@@ -80,6 +81,23 @@ def some_books(chance, market, count, start=0):
         recv = ts + chance.choice([5_000, 40_000, -1_200_000])
         books.append(book(ts, market=market, recv=recv, seq=number, bids=bids, asks=asks, **prices))
     return books
+
+
+def steady_books(market):
+    """A quarter of an hour of books every ten seconds: minutes that are seen whole, one after the other."""
+    mids = [(number, 100 + math.sin(number / 7)) for number in range(90)]
+    return [
+        book(
+            STEADY_US + number * 10 * SECOND_US, market=market, seq=10_000 + number,
+            bids=[(mid - 0.01, 2.0)], asks=[(mid + 0.01, 1.0)],
+        )
+        for number, mid in mids
+    ]  # fmt: skip
+
+
+def quiet_minutes(market):
+    """Minutes one after the other in which nothing was traded, proven by their candles."""
+    return [graded(at, market=market, candle_close=100.0) for at in range(601, 961) if at % 7]
 
 
 def some_trades(chance, market, books, count):
@@ -152,9 +170,10 @@ def fill(day, seed=1, *, books=400, trades=300, later=0):
         gaps += own
         found = {
             "trades": some_trades(chance, market, rows, trades),
-            "depth": rows,
+            "depth": rows + steady_books(market),
             "state": some_states(chance, market, later),
-            "coverage": [graded(at, chance.choice("AABCD"), market=market) for at in range(0, 1440, 7)],
+            "coverage": [graded(at, chance.choice("AABCD"), market=market) for at in range(0, 1440, 7)]
+            + quiet_minutes(market),
             "markets": [described(market)] if later == 0 else [],
         }
         for name, of_table in found.items():
