@@ -1,5 +1,6 @@
 """Reads a lake while it is written: what is committed is listed, and listed again where files have gone."""
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,15 +10,20 @@ import duckdb
 import pyarrow as pa
 
 from analytics.opened import Snapshot, Window, committed
-from analytics.questions import Question
+from analytics.questions import Question, needed, questions
 from analytics.tail import Following
-from analytics.views import MACROS, question_view, question_views
+from analytics.views import MACROS, question_view
 from recorder.lake.store.manifest import FileInfo, read_files
 
 ATTEMPTS: Final = 20
 RETRY_S: Final = 0.1
 """A file that was merged away between the listing and the reading: read the list again."""
 T = TypeVar("T")
+_WORD: Final = re.compile(r"\w+")
+_CATALOGUE: Final = frozenset(
+    "show describe summarize tables views columns duckdb_views duckdb_tables duckdb_columns".split()
+)
+"""Words of queries that ask which views there are."""
 
 
 class Reader:
@@ -28,8 +34,8 @@ class Reader:
         self._following = Following(self.data_dir) if tail else None
         self._files: list[FileInfo] | None = None
         self._kept = _database()
-        # A lake that cannot be read says so here; views look at files, which may be merged away meanwhile.
-        self.ask("\n".join(question_views()))
+        self._made: set[str] = set()
+        self.ask("")  # a lake that cannot be read says so here
 
     def snapshot(self) -> Snapshot:
         """What there is now. Raises LakeNotFoundError."""
@@ -42,6 +48,7 @@ class Reader:
 
         def run() -> duckdb.DuckDBPyRelation | None:
             self._refresh()
+            self._make_views(query)
             relation = self._kept.sql(query)
             return relation.materialize() if relation is not None else None
 
@@ -62,6 +69,19 @@ class Reader:
             return database.sql(query(database)).materialize()
 
         return self._again(run)
+
+    def _make_views(self, query: str) -> None:
+        """Make the views that a query may mean, and all of them for one that asks what there is.
+
+        Each view is bound to the files of all that it reads: to make them all takes long in a large lake.
+        """
+        words = set(_WORD.findall(query.lower()))
+        asks = bool(words & _CATALOGUE)
+        wanted = [each for each in questions() if asks or each.name in words]
+        for each in (view for asked in wanted for view in needed(asked)):
+            if each.name not in self._made:
+                self._kept.execute(question_view(each))
+                self._made.add(each.name)
 
     def _refresh(self) -> None:
         snapshot = self.snapshot()
