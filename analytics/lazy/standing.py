@@ -25,7 +25,7 @@ def books(depth: pl.LazyFrame, gaps: pl.LazyFrame | None = None) -> pl.LazyFrame
     A book stands until the next one of its market and UTC day, for STALE_AFTER_S at most, not past the end of
     the day, nor into a time in which no recorder received the market's books. Where every book of a market's
     day has the `dt` that compaction stored, that is taken. Without `gaps` nothing else is: then `stood_us` is
-    null on days that are not compacted.
+    null on days that are not compacted. Of a part of a day the last book stands beyond it: nothing follows.
     """
     bid, ask = pl.col("bid_price"), pl.col("ask_price")
     stored = (pl.col("dt") * SECOND_US).round().cast(pl.Int64)
@@ -51,7 +51,8 @@ def _standing_us() -> pl.Expr:
 def _with_gaps(depth: pl.LazyFrame, gaps: pl.LazyFrame) -> pl.LazyFrame:
     """Books with the end of the last gap that began up to their receipt, and the start of the next one.
 
-    Books and gaps are put in one order, by market; a gap comes before a book that was received as it began.
+    Books and gaps are put in one order, by market. A book that was received as a gap began did not stand,
+    whichever of the two comes first.
     """
     spans, named = book_gaps(gaps), _named(gaps).select("market", _told_as="market")
     told = depth.join(named, on="market", how="left").with_columns(
@@ -66,12 +67,11 @@ def _with_gaps(depth: pl.LazyFrame, gaps: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("start_us").alias("_missing_from"),
         pl.col("end_us").alias("_missing_until"),
     )
-    order = ["_at", "_is_book"]
     return (
         pl.concat([told, begun], how="diagonal")
         .with_columns(
-            pl.col("_missing_until").forward_fill().over("_told_as", order_by=order),
-            pl.col("_missing_from").backward_fill().over("_told_as", order_by=order),
+            pl.col("_missing_until").forward_fill().over("_told_as", order_by="_at"),
+            pl.col("_missing_from").backward_fill().over("_told_as", order_by="_at"),
         )
         .filter("_is_book")
     )

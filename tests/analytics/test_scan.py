@@ -8,7 +8,7 @@ import pytest
 from asked_lakes import fill, gap, lake_at, rows_as
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lakedays import DATE, DAY_US, HOUR_US, SECOND_US, trade
+from lakedays import DATE, HOUR_US, trade
 
 from analytics import open_lake
 from analytics.scan import scan_files
@@ -59,13 +59,12 @@ def test_no_files_are_a_table_without_rows(name):
 @given(
     name=st.sampled_from(sorted(KEYS)),
     markets=st.none() | st.sampled_from(["AAA", "none"]) | st.lists(st.sampled_from(["AAA", "BBB"])),
-    minutes=st.tuples(st.integers(-10, 3_000), st.integers(-10, 3_000)),
-    is_open=st.tuples(st.booleans(), st.booleans()),
+    data=st.data(),
 )
-def test_rows_are_those_of_the_markets_from_the_start_up_to_the_end(stored, name, markets, minutes, is_open):
-    times = [dt.datetime.fromtimestamp(DAY_US // SECOND_US + minute * 60, dt.UTC) for minute in minutes]
-    start, end = (None if none else time for none, time in zip(is_open, times, strict=True))
+def test_rows_are_those_of_the_markets_from_the_start_up_to_the_end(stored, name, markets, data):
     paths, everything = stored[name]
+    times = everything[TABLES[name].time].to_list()
+    start, end = (data.draw(st.none() | st.sampled_from(times)) for _ in range(2))
     found = scan_files(paths, name, markets, start, end).collect()
     wanted = [markets] if isinstance(markets, str) else markets
     time = TABLES[name].time
