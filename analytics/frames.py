@@ -7,6 +7,7 @@ returns a LazyFrame; nothing is read before it is collected. It needs Polars, wh
     frames.with_coverage(frames.spread(books, "1h"), coverage, "1h").collect()
 """
 
+from analytics.lazy.funding import funding_settlements
 from analytics.lazy.grades import with_coverage
 from analytics.lazy.levels import liquidity
 from analytics.lazy.standing import books
@@ -19,6 +20,7 @@ __all__ = [
     "basis",
     "books",
     "effective_spread",
+    "funding_settlements",
     "liquidity",
     "open_interest",
     "spread",
