@@ -146,7 +146,14 @@ def _covered(settlements: pl.LazyFrame, coverage: pl.LazyFrame) -> pl.LazyFrame:
     marks = settlements.select("market", "settled", until=pl.col("settled") - 1).sort("market", "until")
     return (
         hours.sort("market", "hour")
-        .join_asof(marks, left_on="hour", right_on="until", by="market", strategy="forward")
+        .join_asof(
+            marks,
+            left_on="hour",
+            right_on="until",
+            by="market",
+            strategy="forward",
+            check_sortedness=False,  # both are sorted here: the in-memory engine cannot tell, and warns
+        )
         .group_by(_SETTLED)
         .agg(pl.col("state_seconds").sum(), pl.col("grade").max())
     )

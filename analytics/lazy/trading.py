@@ -63,7 +63,13 @@ def trade_mids(trades: pl.LazyFrame, books: pl.LazyFrame) -> pl.LazyFrame:
 def _with_mid(asked: pl.LazyFrame, mids: pl.LazyFrame, name: str, *, or_at: bool) -> pl.LazyFrame:
     """Rows with the mid of the last book before the instant `_at`, or at it, which they have no more then."""
     found = asked.sort(*KEYS, "_at").join_asof(
-        mids, left_on="_at", right_on="_since", by=KEYS, allow_exact_matches=or_at, coalesce=False
+        mids,
+        left_on="_at",
+        right_on="_since",
+        by=KEYS,
+        allow_exact_matches=or_at,
+        coalesce=False,
+        check_sortedness=False,  # both are sorted here: the in-memory engine cannot tell, and warns
     )
     still = pl.col("_at") - pl.col("_since") <= pl.col("stood_us")
     return found.with_columns(pl.when(still).then("mid").alias(name)).drop("_at", "_since", "mid", "stood_us")

@@ -143,6 +143,18 @@ def test_figures_do_not_depend_on_the_order_of_rows(asked):
         assert_same(ours.collect(), theirs.collect(), keys)
 
 
+def test_both_engines_of_polars_say_the_same(asked):
+    for made in (
+        frames.effective_spread(asked.trades, asked.books),
+        frames.liquidity(asked.books),
+        frames.open_interest(asked.state, "1h", asked.books),
+        frames.funding_settlements(asked.state, asked.coverage),
+    ):
+        streamed = made.collect(engine="streaming")
+        assert_same(made.collect(engine="in-memory"), streamed, streamed.columns[:3])
+        assert streamed.height > 0
+
+
 def test_tables_without_rows_give_frames_without_rows(tmp_path):
     with lake_at(tmp_path):
         asked = Asked(tmp_path)
