@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 from asked_lakes import fill, lake_at
 from lakedays import DAY_US, SECOND_US, book
@@ -14,7 +15,7 @@ from analytics.scan import scan_files
 from recorder.lake.store.tables import TABLES
 
 GRAINS = ("1m", "1h", "1d")
-LAKES = {"open": (1, 2), "late": (3,), "compacted": (4, 5)}
+LAKES = {"open": (1, 2), "compacted": (4, 5)}
 """Seeds of their days, one after the other."""
 
 
@@ -50,18 +51,13 @@ class Asked:
 
 @pytest.fixture(scope="module", params=LAKES)
 def asked(request, tmp_path_factory):
-    """Open days; a day that a row between two books opened again; one that is compacted, then one not."""
+    """Two days: both are open, or the first is compacted."""
     made = tmp_path_factory.mktemp(request.param)
     with lake_at(made) as day:
         for later, seed in enumerate(LAKES[request.param]):
-            missing = fill(day, seed, books=700 if later == 0 else 100, trades=150, later=later)
-            if later == 0 and request.param != "open":
+            missing = fill(day, seed, books=100 if later else 700, trades=150, later=later)
+            if request.param == "compacted" and later == 0:
                 day.compact(missing)
-        if request.param == "late":
-            of_market = [row for row in day.read("depth").to_pylist() if row["market"] == "AAA"]
-            longest = max(of_market, key=lambda row: row["dt"])["ts_event"]
-            after_us = int(longest.timestamp()) * SECOND_US + longest.microsecond - DAY_US + SECOND_US
-            day.add("depth", book(after_us, market="AAA", seq=9_999))
     return Asked(made)
 
 
@@ -122,6 +118,19 @@ def test_stored_times_are_those_that_gaps_and_books_give(tmp_path):
         stored = frames.books(Asked(tmp_path).depth).collect()
     keys = ("market", "ts_event", "seq")
     assert open_day.sort(keys).equals(stored.sort(keys))
+
+
+def test_a_late_row_changes_how_long_the_book_before_it_stood(tmp_path):
+    with lake_at(tmp_path) as day:
+        day.compact(fill(day, 3, books=60))
+        of_market = [row for row in day.read("depth").to_pylist() if row["market"] == "AAA"]
+        longest = max(of_market, key=lambda row: row["dt"])["ts_event"]
+        after_us = int(longest.timestamp()) * SECOND_US + longest.microsecond - DAY_US + SECOND_US
+        day.add("depth", book(after_us, market="AAA", seq=9_999))
+    late = Asked(tmp_path)
+    found = late.books.filter(pl.col("market") == "AAA", pl.col("ts_event") == longest).collect()
+    assert found["stood_us"].max() == SECOND_US
+    assert_same(late.figures("spread", "1m"), late.view("spread_1m"), buckets.bucket("1m").keys)
 
 
 def test_figures_do_not_depend_on_the_order_of_rows(asked):
