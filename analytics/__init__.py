@@ -1,6 +1,13 @@
 """Answers from the lake."""
 
-from analytics.errors import AnalyticsError, BucketError, EmptyRangeError, LakeNotFoundError, UnknownNameError
+from analytics.errors import (
+    AnalyticsError,
+    BucketError,
+    EmptyRangeError,
+    LakeNotFoundError,
+    MomentError,
+    UnknownNameError,
+)
 from analytics.lake import Lake, open_lake
 
 __all__ = [
@@ -9,6 +16,7 @@ __all__ = [
     "EmptyRangeError",
     "Lake",
     "LakeNotFoundError",
+    "MomentError",
     "UnknownNameError",
     "open_lake",
 ]

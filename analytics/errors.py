@@ -17,5 +17,9 @@ class EmptyRangeError(AnalyticsError):
     """A span of time in which there is nothing; the message says what there is."""
 
 
+class MomentError(AnalyticsError, ValueError):
+    """A text that is no time; the message says how one is written."""
+
+
 class BucketError(AnalyticsError):
     """A bucket that a question cannot be asked by; the message says which can be."""

@@ -93,8 +93,7 @@ class Lake:
         window = self._window(market, start, end, Reach())
         files = [file for file in self.files() if file.table == table and window.covers(file)]
         paths = [self._reader.data_dir / "lake" / file.path for file in files]
-        first, last = (None if each is None else moment(each) for each in (start, end))
-        return scan_files(paths, table, window.markets or None, first, last)
+        return scan_files(paths, table, window.markets or None, start, end)
 
     def live(self, table: str, market: Market = None, *, every_s: float = 0.5) -> Iterator[pl.DataFrame]:
         """The rows of trades, depth, klines or state as the recorder receives them, from now on, without end.

@@ -21,7 +21,7 @@ RETRY_S: Final = 0.1
 T = TypeVar("T")
 _WORD: Final = re.compile(r"\w+")
 _CATALOGUE: Final = frozenset(
-    "show describe summarize tables views columns duckdb_views duckdb_tables duckdb_columns".split()
+    {"show", "describe", "summarize", "tables", "views", "columns", "duckdb_tables", "duckdb_views"}
 )
 """Words of queries that ask which views there are."""
 

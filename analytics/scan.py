@@ -17,14 +17,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from itertools import groupby
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import polars as pl
 
+from analytics.spans import Moment, moment
 from recorder.lake.store.tables import TABLES
 
-Time: TypeAlias = str | date | datetime
-"""A text is an ISO date or time. A date is its begin, and a time without a zone is in UTC."""
 _DATE: Final = "date"
 _LASTING: Final = frozenset({"gaps", "markets"})
 """Tables of which a row says something of later days, too."""
@@ -34,8 +33,8 @@ def scan_files(
     paths: Sequence[Path],
     table: str,
     market: str | Sequence[str] | None = None,
-    start: Time | None = None,
-    end: Time | None = None,
+    start: Moment | None = None,
+    end: Moment | None = None,
 ) -> pl.LazyFrame:
     """The rows of files of one table, with its columns and `date`, in no order that can be relied upon.
 
@@ -46,7 +45,7 @@ def scan_files(
     """
     if table not in TABLES:
         raise ValueError(f"table={table!r}: one of {', '.join(TABLES)} is meant")
-    first, last = _as_time(start, "start"), _as_time(end, "end")
+    first, last = (None if each is None else moment(each).astimezone(UTC) for each in (start, end))
     wanted = [path for path in paths if _may_hold(path, table, first, last)]
     conditions = [*_of_markets(table, market), *_of_span(table, first, last)]
     frame = _by_day(wanted, table) if any(map(_is_ambiguous, wanted)) else _at_once(wanted, table)
@@ -108,19 +107,3 @@ def _of_span(table: str, start: datetime | None, end: datetime | None) -> Iterab
         yield pl.col("ts_end").is_null() | (pl.col("ts_end") > start)
     elif start is not None and table not in _LASTING:
         yield time >= start
-
-
-def _as_time(value: Time | None, name: str) -> datetime | None:
-    """A time in UTC."""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError(
-                f"{name}={value!r}: an ISO date or time is meant, like 2026-11-22T10:00"
-            ) from None
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime(value.year, value.month, value.day, tzinfo=UTC)
-    if value is None or value.tzinfo is not None:
-        return value
-    return value.replace(tzinfo=UTC)

@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime
 from typing import Final, TypeAlias
 
-from analytics.errors import BucketError, EmptyRangeError
+from analytics.errors import BucketError, MomentError
 from analytics.questions import DAY, DAY_S, HOUR, Grain
 
 Moment: TypeAlias = str | date | datetime
@@ -14,13 +14,13 @@ MINUTE_S: Final = 60
 
 
 def moment(value: Moment) -> datetime:
-    """A time with its zone. Raises EmptyRangeError for a text that is none."""
+    """A time with its zone. Raises MomentError for a text that is none."""
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
             message = f"{value!r} is no time: write 2026-11-22, 2026-11-22T10:30 or 2026-11-22T10:30:00+02:00"
-            raise EmptyRangeError(message) from None
+            raise MomentError(message) from None
     if not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
     return value if value.tzinfo is not None else value.replace(tzinfo=UTC)

@@ -183,8 +183,8 @@ class TestPaths:
     [
         ({"table": "trade"}, "one of trades"),
         ({"table": "rejects", "market": "AAA"}, "rows of rejects are of no market"),
-        ({"start": "yesterday"}, "start='yesterday': an ISO date or time"),
-        ({"end": "2026-13-01"}, "end='2026-13-01'"),
+        ({"start": "yesterday"}, "'yesterday' is no time: write 2026-11-22"),
+        ({"end": "2026-13-01"}, "'2026-13-01' is no time"),
     ],
 )
 def test_a_wrong_question_is_refused_by_what_is_wrong_in_it(asked, message):
