@@ -74,7 +74,7 @@ covered AS (
 SELECT
     market,
     date,
-    timestamp_micros(start_us) AS bar,
+    timestamp_micros(start_us) AS bucket,
     trades,
     CASE WHEN {seen} THEN volume END AS volume,
     CASE WHEN {seen} THEN turnover END AS turnover,
@@ -98,7 +98,7 @@ FROM covered"""
 def bars_sql(every_us: int) -> str:
     """A statement whose rows are bars of so many microseconds, with the columns of volume_1m.
 
-    `bar` is the bar's start; a bar without a trade has no row. No candle is so short: `candle_volume` and
+    `bucket` is the bar's start; a bar without a trade has no row. No candle is so short: `candle_volume` and
     `candle_turnover` are null. What was recorded is known by the minute: `coverage` and `grade` are those of
     the bar's minute, or of the two that it touches, weighted by how much of it lies in each, and the worse.
 

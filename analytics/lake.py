@@ -124,78 +124,43 @@ class Lake:
         return _frame(self.ask("funding_settlements", market, start=start, end=end))
 
     def spread(
-        self,
-        market: Market = None,
-        *,
-        start: Moment | None = None,
-        end: Moment | None = None,
-        every: str = "1m",
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1m"
     ) -> pl.DataFrame:
         """Quoted, effective and realised spread, and impact. Columns of `spread_1m`."""
         return self._by("spread", every, market, start, end)
 
     def liquidity(
-        self,
-        market: Market = None,
-        *,
-        start: Moment | None = None,
-        end: Moment | None = None,
-        every: str = "1m",
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1m"
     ) -> pl.DataFrame:
         """Depth near the mid, imbalance, the cost of 10,000 quote units. Columns of `liquidity_1m`."""
         return self._by("liquidity", every, market, start, end)
 
     def volume(
-        self,
-        market: Market = None,
-        *,
-        start: Moment | None = None,
-        end: Moment | None = None,
-        every: str = "1m",
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1m"
     ) -> pl.DataFrame:
-        """Bars with volume by side, turnover and VWAP. Columns of `volume_1m`."""
+        """Bars with volume by side, turnover and VWAP. Columns of `volume_1m`; by seconds, too."""
         return self._by("volume", every, market, start, end)
 
     def basis(
-        self,
-        market: Market = None,
-        *,
-        start: Moment | None = None,
-        end: Moment | None = None,
-        every: str = "1m",
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1m"
     ) -> pl.DataFrame:
         """Mark and mid against the index. Columns of `basis_1m`."""
         return self._by("basis", every, market, start, end)
 
     def open_interest(
-        self,
-        market: Market = None,
-        *,
-        start: Moment | None = None,
-        end: Moment | None = None,
-        every: str = "1m",
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1m"
     ) -> pl.DataFrame:
         """Open interest in base and quote, and its change. Columns of `open_interest_1m`."""
         return self._by("open_interest", every, market, start, end)
 
     def volatility(
-        self,
-        market: Market = None,
-        *,
-        start: Moment | None = None,
-        end: Moment | None = None,
-        every: str = "1h",
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1h"
     ) -> pl.DataFrame:
         """Realised and range-based volatility, by `1h` or `1d`. Columns of `volatility_1h`."""
         return self._by("volatility", every, market, start, end)
 
     def quality(
-        self,
-        market: Market = None,
-        *,
-        start: Moment | None = None,
-        end: Moment | None = None,
-        every: str = "1d",
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1d"
     ) -> pl.DataFrame:
         """How far each day can be trusted. Columns of `quality_1d`."""
         return self._by("quality", every, market, start, end)

@@ -2,10 +2,12 @@
 
 import difflib
 from collections.abc import Iterable
+from dataclasses import replace
 
+from analytics.bars import bars_sql
 from analytics.errors import BucketError, UnknownNameError
 from analytics.questions import Question, question, questions
-from analytics.spans import grain
+from analytics.spans import MINUTE_S, grain, seconds
 
 
 def asked_by(name: str) -> Question:
@@ -18,6 +20,9 @@ def asked_by(name: str) -> Question:
 
 def bucketed(subject: str, every: str) -> Question:
     """The question about a subject by a bucket. Raises BucketError where it cannot be asked so."""
+    if subject == "volume" and seconds(every) < MINUTE_S:
+        sql = bars_sql(seconds(every) * 1_000_000)
+        return replace(question("volume_1m"), name=f"volume_{every}", source=("trades", "coverage"), sql=sql)
     names = [each.name for each in questions() if each.name.rpartition("_")[0] == subject]
     if f"{subject}_{every}" in names:
         return question(f"{subject}_{every}")

@@ -112,6 +112,12 @@ class TestBuckets:
         with pytest.raises(BucketError, match=said):
             lake.basis(every=every)
 
+    def test_volume_is_asked_by_seconds_too(self, lake):
+        bars = lake.volume("AAA", every="10s")
+        assert bars.columns == ["bucket" if each == "minute" else each for each in lake.volume().columns]
+        assert bars["trades"].sum() == lake.volume("AAA")["trades"].sum()
+        assert bars["bucket"].dt.second().unique().sort().to_list() == [0, 10, 20, 30, 40, 50]
+
     def test_a_question_that_is_not_asked_by_the_minute_says_by_what_it_is(self, lake):
         with pytest.raises(BucketError, match="quality cannot be asked by 1m: there is 1d"):
             lake.quality(every="1m")

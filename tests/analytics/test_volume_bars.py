@@ -70,7 +70,7 @@ def test_a_bar_is_what_its_trades_add_up_to(tmp_path, every_us):
     lake = lake_of(tmp_path, trades)
     found = {
         (row["market"], row["us"]): row
-        for row in rows(lake, f"SELECT *, unix_micros(bar) AS us FROM ({bars_sql(every_us)})")
+        for row in rows(lake, f"SELECT *, unix_micros(bucket) AS us FROM ({bars_sql(every_us)})")
     }
     expected = plain_bars(trades, every_us)
     assert set(found) == set(expected)
@@ -83,7 +83,7 @@ def test_the_columns_are_those_of_volume_1m_and_of_a_minute_so_are_the_figures(t
     lake = lake_of(tmp_path, some_trades(), coverage)
     names = lake.sql("SELECT * FROM volume_1m").columns
     bars = lake.sql(bars_sql(MINUTE_US))
-    assert bars.columns == ["bar" if name == "minute" else name for name in names]
+    assert bars.columns == ["bucket" if name == "minute" else name for name in names]
     ours = sorted(bars.fetchall(), key=lambda row: row[:3])
     theirs = lake.sql("SELECT * FROM volume_1m WHERE trades > 0 ORDER BY market, minute").fetchall()
     without_candles = [(*row[:-4], None, None, *row[-2:]) for row in theirs]
@@ -101,7 +101,7 @@ def same(one, other):
 def test_coverage_is_that_of_the_minutes_a_bar_touches_by_how_much_of_it_lies_in_each(tmp_path):
     coverage = [graded(0, "B"), graded(1, "C", trade_seconds=12.0), graded(2, "A", trade_seconds=3.0)]
     lake = lake_of(tmp_path, [trade(at * 45_000_000, at) for at in range(5)], coverage)
-    found = rows(lake, f"SELECT volume, coverage, grade FROM ({bars_sql(45_000_000)}) ORDER BY bar")
+    found = rows(lake, f"SELECT volume, coverage, grade FROM ({bars_sql(45_000_000)}) ORDER BY bucket")
     assert [(row["volume"], row["grade"]) for row in found] == [
         (1, "B"), (1, "C"), (1, "C"), (None, "A"), (1, None),
     ]  # fmt: skip
