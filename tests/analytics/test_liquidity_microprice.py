@@ -170,6 +170,12 @@ class TestWhatIsNotKnown:
         assert np.isnan(found.adjustment).tolist() == [[False, False], [True, True], [False, False]]
         assert found.pairs[1].tolist() == [2 * 4, 0]
 
+    def test_a_state_that_led_to_a_move_through_another_one_has_one(self):
+        """An even book never moved itself, but turned into one that did; to either side, by the mirror."""
+        others = [state for state in a_walk(500) if state[2] != 1]
+        found = learned([(100, 1, 1), (100, 1, 2), *others], follows=np.arange(len(others) + 1) != 1)
+        assert found.adjustment[1, 0] == pytest.approx(0.0)
+
     def test_no_books_teach_nothing(self):
         found = estimate(Books(*np.empty((4, 0))), np.empty(0, bool), TICK)
         assert found.pairs.sum() == 0
@@ -240,6 +246,19 @@ def test_it_is_learned_from_rows_of_books_but_not_across_a_break(lake, kind):
     found = of_books(given, TICK, **OPTIONS)
     assert found.pairs.tolist() == expected.pairs.tolist()
     np.testing.assert_allclose(found.adjustment, expected.adjustment)
+
+
+def test_of_books_of_one_instant_the_last_one_counts(tmp_path):
+    """Even, then for no time at all tilted, then even again, and up: two pairs, none of the tilted book."""
+    with lake_at(tmp_path) as day:
+        tilted = book(SECOND_US, seq=1, bids=[(100.0, 3.0)], asks=[(100.25, 1.0)])
+        even = [
+            book(at * SECOND_US, seq=2, bids=[(100.0 + up, 2.0)], asks=[(100.25 + up, 2.0)])
+            for at, up in enumerate((0, 0, 0.25))
+        ]
+        day.add("depth", tilted, *even)
+        found = of_books(open_lake(tmp_path).sql("SELECT * FROM books"), TICK, **OPTIONS)
+    assert found.pairs.tolist() == [[0, 0], [4, 0], [0, 0]]
 
 
 def test_books_of_several_markets_are_refused(lake):

@@ -144,6 +144,31 @@ def test_depth_adds_up_outwards_and_says_how_far_it_was_seen(tmp_path):
     assert [row["ask_complete"] for row in found] == [1, 1, 1, 0, 0, 0]
 
 
+def test_each_band_ends_where_it_says(tmp_path):
+    """A level of 1 just within each band and one of 2 just beyond it: each band has those up to its own."""
+    away = [(1000.0 * bps / 1e4 * part, size) for bps in BANDS for part, size in ((0.99, 1), (1.01, 2))]
+    sides = {
+        "bids": [(1000.0 - step, size / (1000.0 - step)) for step, size in away],
+        "asks": [(1000.0 + step, size / (1000.0 + step)) for step, size in away],
+    }
+    found = profile(tmp_path, "depth_profile_1h", *all_hour(**sides))
+    expected = [1.0 + 3 * at for at in range(len(BANDS))]
+    assert [row["bid_depth"] for row in found] == pytest.approx(expected)
+    assert [row["ask_depth"] for row in found] == pytest.approx(expected)
+    assert {row["bid_complete"] for row in found} == {row["ask_complete"] for row in found} == {1.0}
+    nearer = {side: levels[:-1] for side, levels in sides.items()}  # the last one is 99 bps away now
+    found = profile(tmp_path / "nearer", "depth_profile_1h", *all_hour(**nearer))
+    assert [row["bid_complete"] for row in found] == [1, 1, 1, 1, 1, 0]
+
+
+def test_a_side_that_holds_the_amount_to_the_last_is_deep_enough(tmp_path):
+    found = profile(tmp_path, "cost_profile_1h", *all_hour(bids=[(100.0, 10.0)], asks=[(125.0, 8.0)]))
+    assert (
+        [row["deep_share_buy"] for row in found] == [row["deep_share_sell"] for row in found] == [1, 0, 0, 0]
+    )
+    assert found[0]["cost_bps_buy"] == pytest.approx(1e4 * (125 / 112.5 - 1))
+
+
 def test_the_complete_share_is_of_time(tmp_path):
     """A quarter of an hour the asks are seen to 30 bps, then to 20."""
     near_asks, far_asks = ([(1000.05, 1.0), (1000.0 + bps / 10, 1.0)] for bps in (20, 30))

@@ -204,3 +204,17 @@ def test_a_trade_has_the_grade_of_its_minute_and_the_share_in_which_its_books_we
         day.add("coverage", rows_as("coverage", [graded(1, "B", depth_seconds=45.0)]))
         found = rows(open_lake(tmp_path), "SELECT * FROM trade_costs WHERE horizon_s = 30 ORDER BY trade_id")
     assert [(row["grade"], row["coverage"]) for row in found] == [("B", 0.75), (None, None)]
+
+
+@pytest.mark.parametrize(("quantity", "told"), [(9.0, True), (9.01, False)])
+def test_an_hour_needs_a_tenth_of_its_turnover_measured(tmp_path, quantity, told):
+    """Books for seven minutes; a trade of 1 within them, and another one an age after the last."""
+    with lake_at(tmp_path) as day:
+        day.add("depth", *(at(minute * MINUTE_US, 100.0) for minute in range(7)))
+        trades = trade(MINUTE_US + 1, 1, 100.0, 1.0), trade(HOUR_US - 1, 2, 100.0, quantity)
+        day.add("trades", *trades)
+        query = "SELECT * FROM spread_horizons_1h WHERE horizon_s = 1"
+        [row] = rows(open_lake(tmp_path), query)
+    assert (row["trades"], row["measured_trades"]) == (2, 1)
+    assert row["measured"] == pytest.approx(1 / (1 + quantity))
+    assert {row[name] for name in FIGURES} == ({0.0} if told else {None})
