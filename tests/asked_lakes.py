@@ -115,6 +115,7 @@ def some_states(chance, market, later=0):
             | {"funding_rate_last": rate[0], "funding_rate_next": rate[1], "funding_rate_predict": rate[2]}
             | {"funding_minutes": left_us // MINUTE_US, "ts_funding": DAY_US + ts + left_us}
             | {"mark_price": round(100 + chance.random(), 4), "index_price": round(100 + chance.random(), 4)}
+            | {"volume": 5_000.0 + len(rows)}
         )
         ts += chance.choice([60, 290, 310, 600]) * SECOND_US + chance.randrange(SECOND_US)
     return rows
@@ -153,7 +154,10 @@ def fill(day, seed=1, *, books=400, trades=300, later=0):
             "trades": some_trades(chance, market, rows, trades),
             "depth": rows,
             "state": some_states(chance, market, later),
-            "coverage": [graded(at, chance.choice("AABCD"), market=market) for at in range(0, 1440, 7)],
+            "coverage": [
+                graded(at, chance.choice("AABCD"), market=market, volume=at % 5, candle_volume=at % 6)
+                for at in range(0, 1440, 7)
+            ],
             "markets": [described(market)] if later == 0 else [],
         }
         for name, of_table in found.items():
