@@ -1,7 +1,7 @@
 -- Question: between which prices did most of each day's volume change hands?
 -- Grain: market, day.
 -- Units:
---   point_of_control | quote | middle of the bin with the most volume; of equals the nearest to the middle of the day's range, then the lower
+--   point_of_control | quote | middle of the bin with the most volume; of equals the nearest to the middle of the range, then the lower
 --   value_area_low | quote | lowest price of the value area's lowest bin
 --   value_area_high | quote | high of its highest bin, where the next one begins
 --   value_area_share | 0 to 1 | share of the day's volume that was traded in it: 0.7 or more
