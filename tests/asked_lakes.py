@@ -100,6 +100,17 @@ def quiet_minutes(market):
     return [graded(at, market=market, candle_close=100.0) for at in range(601, 961) if at % 7]
 
 
+def deep_books(market):
+    """A book a minute from 04:00 to 08:00, an interval of funding, deep enough for 10,000 quote units."""
+    books = []
+    for number in range(240):
+        ts, mid = 4 * 60 * MINUTE_US + number * MINUTE_US, 100 + 0.2 * math.sin(number / 20)
+        bids, asks = [(round(mid - 0.02, 4), 150.0)], [(round(mid + 0.02, 4), 150.0)]
+        prices = {"index_price": 100.0, "mark_price": 100.01}
+        books.append(book(ts, market=market, seq=100_000 + number, bids=bids, asks=asks, **prices))
+    return books
+
+
 def some_trades(chance, market, books, count):
     """Trades near the books' times, not in the order of their ids, some of one instant."""
     times = [chance.choice(books)["ts_event"] - DAY_US + chance.choice([0, 1, 700_000]) for _ in range(count)]
@@ -171,7 +182,7 @@ def fill(day, seed=1, *, books=400, trades=300, later=0):
         gaps += own
         found = {
             "trades": some_trades(chance, market, rows, trades),
-            "depth": rows + steady_books(market),
+            "depth": rows + steady_books(market) + (deep_books(market) if market == "AAA" else []),
             "state": some_states(chance, market, later),
             "coverage": [
                 *(
