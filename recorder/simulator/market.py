@@ -84,7 +84,7 @@ class LivingMarket:
         self._style = style
         self.book = OrderBook(spec, chance, style.levels)
         self.figures = Figures(spec, chance, start_s)
-        self.candles = CandleSeries(spec, style.seed, start_s, aged=aged)
+        self.candles = CandleSeries(spec, style.seed, start_s, aged=aged, rate=style.rate)
         self.deals: deque[Trade] = deque(maxlen=DEALS_KEPT)
         self._last = spec.start_ticks
         self._trade_id = start // 1_000  # the start in ms: a restarted market never uses an id twice
