@@ -52,9 +52,13 @@ class Figures:
         )
         self.settles_s = (start_s // spec.funding_s + 1) * spec.funding_s
 
-    def step(self, now_s: int, mid: float) -> None:
-        """One second on: the fundamental wanders, the premium is sampled, funding settles when it is due."""
-        self.fair = max(2.0, self.fair * math.exp(self._chance.gauss(0.0, self._spec.volatility)))
+    def step(self, now_s: int, mid: float, activity: float = 1.0) -> None:
+        """One second on: the fundamental wanders, the premium is sampled, funding settles when it is due.
+
+        `activity` multiplies the variance of the wandering.
+        """
+        deviation = self._spec.volatility * math.sqrt(activity)
+        self.fair = max(2.0, self.fair * math.exp(self._chance.gauss(0.0, deviation)))
         self._basis += 0.02 * (self._bias - self._basis) + self._chance.gauss(0.0, 2e-5)
         self.index = max(1, round(self.fair * (1 - self._basis)))
         self.mark = max(1, round((self.fair + mid) / 2))

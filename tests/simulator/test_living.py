@@ -61,6 +61,12 @@ def test_states_come_on_each_whole_second_and_hold_every_market():
     assert set(parse(pushes[-1].payload).states) == set(NAMES)
 
 
+def test_states_come_at_the_rhythm_that_is_set():
+    exchange = LivingExchange(SimulatorSettings(markets=1, state_s=10), START)
+    pushes = run(exchange, Wanted(state=True), 31)
+    assert [push.t_ns // NS - START // NS for push in pushes] == [10, 20, 30]
+
+
 def test_changed_states_leave_out_the_markets_that_stood_still():
     exchange = LivingExchange(SimulatorSettings(markets=3, states="changed"), START)
     run(exchange, Wanted(), 2)
