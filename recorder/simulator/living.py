@@ -13,8 +13,6 @@ from recorder.simulator.settings import MAX_MARKETS, SimulatorSettings
 from recorder.simulator.source import Push, Wanted
 
 SECOND_NS: Final = 1_000_000_000
-CATCH_UP_NS: Final = SECOND_NS
-"""Exchange time advanced at once at most: a process that was stopped catches up step by step."""
 STATE: Final = Topic("state")
 
 
@@ -34,6 +32,7 @@ class LivingExchange:
         self._markets: dict[str, LivingMarket] = {}
         self._due: list[tuple[int, str]] = []
         self._now = start_ns
+        self._catch_up = int(settings.catch_up_s * SECOND_NS)
         self._state_every = int(settings.state_s * SECOND_NS)
         self._next_state = (start_ns // self._state_every + 1) * self._state_every
         self._told: dict[str, Any] = {}
@@ -54,7 +53,7 @@ class LivingExchange:
 
     def advance(self, now_ns: int, wanted: Wanted) -> list[Push]:
         """Let everything happen that is due, the states at their rhythm between."""
-        now_ns = min(now_ns, self._now + CATCH_UP_NS)
+        now_ns = min(now_ns, self._now + self._catch_up)
         pushes: list[Push] = []
         while self._next_state <= now_ns:
             self._advance_markets(self._next_state, wanted, pushes)

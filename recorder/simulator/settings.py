@@ -38,6 +38,8 @@ class SimulatorSettings:
     """Seconds between two pushes of the states."""
     candle_s: float = KLINE_EVERY_S
     """Seconds between two looks whether a candle has changed."""
+    catch_up_s: float = 1.0
+    """Seconds of the exchange's time that pass at once at most: who was stopped catches up step by step."""
     hours: tuple[float, ...] = ()
     """How lively each hour of the UTC day is, 1 being usual; empty: all are alike."""
     limits: bool = True
@@ -54,6 +56,7 @@ class SimulatorSettings:
             ("idle_close_s", 0.05, 86_400),
             ("state_s", 1, 3_600),
             ("candle_s", 0.1, 60),
+            ("catch_up_s", 1, 60),
         ):
             value = getattr(self, name)
             if not low <= value <= high:

@@ -84,6 +84,14 @@ def test_a_process_that_slept_catches_up_step_by_step():
     assert states == [1] * 60
 
 
+def test_one_that_may_catches_up_in_longer_steps():
+    wanted = everything()
+    usual = run(LivingExchange(SimulatorSettings(markets=3), START), wanted, 20, NS)
+    exchange = LivingExchange(SimulatorSettings(markets=3, catch_up_s=10), START)
+    pushes = exchange.advance(START + 60 * NS, wanted) + exchange.advance(START + 20 * NS, wanted)
+    assert [(push.t_ns, push.payload) for push in pushes] == [(push.t_ns, push.payload) for push in usual]
+
+
 @pytest.mark.parametrize("name", ["NEWUSDT", None])
 def test_a_listed_market_lives_from_then_on_without_a_past(name):
     exchange = LivingExchange(SimulatorSettings(markets=2, rate=10), START)
