@@ -15,6 +15,7 @@ ALLOWED = {
     "recorder.capture": OUTSIDE,
     "recorder.lake": OUTSIDE,
     "recorder.simulator": {"recorder.exchange"},
+    "recorder.past": {*OUTSIDE, "recorder.capture", "recorder.simulator"},
     "analytics": set(),
 }
 """`recorder.config`, `recorder.service` and the other modules beside the rooms compose: they are not held."""
