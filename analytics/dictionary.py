@@ -34,7 +34,7 @@ Times are UTC with microseconds. Null is not zero: it says that nobody can know.
 
 Every view of a bucket has `coverage`, the share of it that was observed, and `grade`, the worst of its
 minutes. A figure of a bucket of which less than {MIN_COVERAGE} was observed is null; counts never are. A view
-named `..._1m` exists by the hour and the day, too, as `..._1h` and `..._1d`, with `hour` and `day` for `minute`,
+named `..._1m` exists by the hour and the day, too, as `..._1h` and `..._1d`, with `hour` or `day` for `minute`,
 and in Python by any part of a day (`lake.spread(every="15m")`).
 """
 
