@@ -23,3 +23,7 @@ class MomentError(AnalyticsError, ValueError):
 
 class BucketError(AnalyticsError):
     """A bucket that a question cannot be asked by; the message says which can be."""
+
+
+class NothingToShowError(AnalyticsError):
+    """A chart of which nothing is known; the message says why."""

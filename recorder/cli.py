@@ -391,6 +391,45 @@ def audit(  # noqa: PLR0913, PLR0917  # one flag a property of what is looked at
 
 
 @app.command()
+def report(  # one flag a property of what is shown
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The file. Default: report.html in the data directory", show_default=False),
+    ] = None,
+    market: Annotated[list[str] | None, typer.Option(help="May be given again. Default: all")] = None,
+    start: Annotated[
+        datetime | None, typer.Option(parser=_moment, metavar="TIME", help="UTC, like 2026-11-22")
+    ] = None,
+    end: Annotated[datetime | None, typer.Option(parser=_moment, metavar="TIME")] = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """One HTML page with the charts: funding, spread, depth, volume, basis, open interest, coverage and gaps.
+
+    The page needs nothing but itself: it can be opened without a network, sent and kept.
+
+    Examples: `recorder report`, `recorder report --market BTCUSDT --start 2026-11-22 --out btc.html`
+    """
+    settings = load_settings(config, {"data_dir": data_dir})
+    import recorder  # noqa: PLC0415
+    from analytics import AnalyticsError, open_lake  # noqa: PLC0415
+    from analytics.report import About, write_report  # noqa: PLC0415
+    from recorder.show import size  # noqa: PLC0415
+
+    target = out or settings.data_dir / "report.html"
+    if out is not None and not target.parent.is_dir():
+        raise Failure(f"there is no directory {target.parent}, which --out names")
+    about = About(settings.data_dir, recorder.__version__, tuple(market or ()), start, end)
+    try:
+        write_report(open_lake(settings.data_dir), target, about)
+    except AnalyticsError as error:
+        raise Failure(str(error)) from error
+    typer.echo(
+        f"Wrote {target} ({size(target.stat().st_size)}). Any browser opens it: {target.resolve().as_uri()}"
+    )
+
+
+@app.command()
 def status(
     data_dir: DataDir = None,
     config: Config = None,

@@ -1,0 +1,241 @@
+"""Markets against time: a row a market, a rectangle a bucket, its colour the figure."""
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+import altair as alt
+import polars as pl
+
+from analytics.charts.parts import (
+    AMOUNT_LABEL,
+    OF_MARKET,
+    ROW,
+    SINCE,
+    Chart,
+    Figure,
+    Span,
+    T,
+    data,
+    fields,
+    layered,
+    map_of_rows,
+    market_axis,
+    milliseconds,
+    placed,
+    reach,
+    sized,
+    some,
+    step_up,
+    time_axis,
+    told,
+)
+from analytics.charts.theme import BUY, QUIET, SELL
+from analytics.errors import NothingToShowError
+
+_RIM: Final = 0.02
+"""Of the figures, on each side, that a colour scale leaves beyond its ends."""
+
+
+def funding_map(settlements: pl.DataFrame, markets: Sequence[str] = (), span: Span = None) -> Chart:
+    """What each settlement charged a year (`funding_settlements`), over the interval for which it did.
+
+    An interval whose rate is not proven is an empty frame; a settlement whose interval is not, a ring.
+    """
+    rows = settlements.rename({"ts_settled": T})
+    hours = pl.col("interval_hours")
+    known = rows.filter(pl.col("apr").is_not_null())
+    if not known.height:
+        raise NothingToShowError(_no_settlement(rows.height))
+    first = rows.select((pl.col(T) - pl.duration(minutes=hours.fill_null(0) * 60)).min()).item()
+    limit = step_up(max(known["apr"].abs().quantile(0.95) or 0.0, 1e-4))
+    figures = (
+        OF_MARKET,
+        Figure("settled, UTC", T, "time"),
+        Figure("APR", "apr", "signed percent"),
+        Figure("charged", "rate_bps", "signed bps"),
+        Figure("announced", "announced_bps", "signed bps"),
+        Figure("hours", "interval_hours", "amount"),
+        Figure("mark price", "mark_price", "price"),
+        Figure("at the cap", "capped", "text"),
+    )
+    rows = rows.with_columns(
+        (pl.col("funding_rate") * 1e4).alias("rate_bps"),
+        (pl.col("rate_announced") * 1e4).alias("announced_bps"),
+    )
+    order = list(markets or sorted(rows["market"].unique()))
+    written, tips = told(figures)
+    base = (
+        alt.Chart(data(rows, fields(figures)))
+        .transform_calculate(since=f"datum.{T} - 3600000 * datum.interval_hours", **written)
+        .encode(y=market_axis(order), tooltip=tips)
+    )
+    ends = span or (first, rows.select(pl.col(T).max()).item())
+    charged = (
+        base.transform_filter("isValid(datum.apr)")
+        .mark_rect(clip=True, aria=False)
+        .encode(
+            x=time_axis(ends, "since"),
+            x2=T,
+            color=_colour(
+                "apr",
+                "APR, simple",
+                alt.Scale(domain=[-limit, limit], domainMid=0, clamp=True, interpolate="lab"),
+                "format(datum.value, datum.value ? '+,.3~%' : '.0%')",
+            ),
+        )
+    )  # fmt: skip
+    unproven = base.transform_filter("isValid(datum.interval_hours) && !isValid(datum.apr)").mark_rect(
+        clip=True, aria=False, filled=False, stroke=QUIET, strokeDash=[3, 2]
+    )
+    alone = base.transform_filter("!isValid(datum.interval_hours)").mark_point(
+        clip=True, aria=False, size=28, color=QUIET, strokeWidth=1.2
+    )
+    return map_of_rows(
+        layered(
+            charged,
+            unproven.encode(x=time_axis(ends, "since"), x2=T),
+            alone.encode(x=time_axis(ends)),
+        ),
+        order,
+        "Funding heat map: a row a market, a rectangle a settlement over its interval, coloured by APR.",
+    )
+
+
+def _no_settlement(seen: int) -> str:
+    if not seen:
+        return (
+            "No settlement lies in this span. Funding settles every few hours, and its rate a year needs two "
+            "in a row, for the interval between them is measured."
+        )
+    return (
+        f"{seen:,} settlement{' was' if seen == 1 else 's were'} seen, of none of which the interval is "
+        "proven: for that a market needs two in a row, with the market's states recorded around both."
+    )
+
+
+def funding_next(states: pl.DataFrame, markets: Sequence[str] = ()) -> Chart:
+    """What the next settlement will charge (`funding_by_market`), a bar a market."""
+    why = "No state that announces a rate was recorded."
+    rows = some(states, ("funding_rate_next",), why).with_columns(
+        (pl.col("funding_rate_next") * 1e4).alias("next_bps"),
+        (pl.col("funding_rate_last") * 1e4).alias("last_bps"),
+        (pl.col("mark_price") / pl.col("index_price") - 1).alias("premium"),
+    )
+    if markets:
+        rows = rows.filter(pl.col("market").is_in(list(markets)))
+    if not rows.filter(pl.col("next_bps") != 0).height:
+        raise NothingToShowError("Every rate that was announced for the next settlement is zero.")
+    order = rows.sort("next_bps", "market", descending=[True, False])["market"].to_list()
+    figures = (
+        OF_MARKET,
+        Figure("next settlement", "next_bps", "signed bps"),
+        Figure("last one", "last_bps", "signed bps"),
+        Figure("minutes to it", "funding_minutes", "count"),
+        Figure("mark over index", "premium", "signed percent"),
+    )
+    written, tips = told(figures)
+    chart = (
+        alt.Chart(data(rows, fields(figures)))
+        .mark_bar(aria=False, height=9)
+        .transform_calculate(**written)
+        .encode(
+            x=alt.X("next_bps", type="quantitative", title="announced rate, bps an interval"),
+            y=market_axis(order),
+            color=alt.condition("datum.next_bps < 0", alt.value(BUY), alt.value(SELL)),
+            tooltip=tips,
+        )
+    )
+    return sized(chart, ROW * len(order), "Announced funding: a bar a market, in basis points an interval.")
+
+
+def spread_map(
+    spread: pl.DataFrame, markets: Sequence[str] = (), span: Span = None, every: str | None = None
+) -> Chart:
+    """How wide each market's book stood (`spread_1m` or longer), time-weighted, on a logarithmic scale."""
+    figures = (
+        Figure("quoted", "relative_spread_bps", "bps"),
+        Figure("effective", "effective_spread_bps", "bps"),
+        Figure("realised after 5 s", "realised_spread_bps", "signed bps"),
+        Figure("impact after 5 s", "impact_bps", "signed bps"),
+        Figure("narrowest", "spread_min", "price"),
+        Figure("widest", "spread_max", "price"),
+        Figure("books", "snapshots", "count"),
+    )
+    why = "No book with two sides was recorded for a tenth of any bucket or more."
+    rows = some(spread, ("relative_spread_bps",), why)
+    return _map(rows, figures, "spread, bps", markets, span, every, "Quoted spread by market and time.")
+
+
+def depth_map(
+    liquidity: pl.DataFrame, markets: Sequence[str] = (), span: Span = None, every: str | None = None
+) -> Chart:
+    """How much stood within 10 bps of the mid (`liquidity_1m` or longer), both sides together."""
+    figures = (
+        Figure("within 10 bps", "depth", "amount"),
+        Figure("bids", "bid_depth", "amount"),
+        Figure("asks", "ask_depth", "amount"),
+        Figure("imbalance", "imbalance", "signed percent"),
+        Figure("buying 10,000", "cost_bps_buy", "bps"),
+        Figure("selling 10,000", "cost_bps_sell", "bps"),
+    )
+    both = liquidity.with_columns((pl.col("bid_depth") + pl.col("ask_depth")).alias("depth"))
+    rows = some(both, ("depth",), "No book with two sides was recorded for a tenth of any bucket or more.")
+    return _map(
+        rows, figures, "bids + asks within 10 bps, quote", markets, span, every, "Depth by market and time."
+    )
+
+
+def _map(  # what tells one map from another
+    rows: pl.DataFrame,
+    figures: Sequence[Figure],
+    title: str,
+    markets: Sequence[str],
+    span: Span,
+    every: str | None,
+    description: str,
+) -> Chart:
+    """A map of the first of these figures, its colour the logarithm."""
+    rows, length = placed(rows, every)
+    shown = figures[0].field
+    figures = (
+        OF_MARKET,
+        SINCE,
+        *figures,
+        Figure("observed", "coverage", "percent"),
+        Figure("grade", "grade", "text"),
+    )
+    order = list(markets or sorted(rows["market"].unique()))
+    low, high = _ends(rows[shown])
+    written, tips = told(figures)
+    written |= {"until": f"datum.{T} + {milliseconds(length)}", "shade": f"max(datum.{shown}, {low})"}
+    scale = alt.Scale(type="log", domain=[low, high], clamp=True, nice=False)
+    chart = (
+        alt.Chart(data(rows, fields(figures)))
+        .mark_rect(clip=True, aria=False)
+        .transform_calculate(**written)
+        .encode(
+            x=time_axis(reach(rows, length, span)),
+            x2="until",
+            y=market_axis(order),
+            color=_colour("shade", title, scale, AMOUNT_LABEL),
+            tooltip=tips,
+        )
+    )
+    return map_of_rows(chart, order, f"Heat map: {description}")
+
+
+def _ends(values: pl.Series) -> tuple[float, float]:
+    """Between what a scale of logarithms reaches: all but the rim, and never nothing."""
+    positive = values.filter(values > 0)
+    if not positive.len():
+        return 0.1, 1.0
+    low, high = (float(positive.quantile(q) or 1.0) for q in (_RIM, 1 - _RIM))
+    if math.isclose(low, high, rel_tol=0.05):
+        low, high = low / 1.5, high * 1.5
+    return (float(f"{each:.3g}") for each in (low, high))  # type: ignore[return-value]
+
+
+def _colour(field: str, title: str, scale: alt.Scale, label: str) -> alt.Color:
+    legend = alt.Legend(gradientLength=260, gradientThickness=10, labelExpr=label, tickCount=5)
+    return alt.Color(field, type="quantitative", title=title, scale=scale, legend=legend)
