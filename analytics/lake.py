@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 import duckdb
 import polars as pl
 
-from analytics.errors import EmptyRangeError, UnknownNameError
+from analytics.errors import EmptyRangeError, MomentError, UnknownNameError
 from analytics.names import asked_by, bucketed, unknown
 from analytics.opened import Window
 from analytics.questions import ALL_DAYS, Question, Reach, needed, whole_reach
@@ -177,7 +177,10 @@ class Lake:
         window = self._window(market, start, end, whole_reach(asked) if asked else Reach())
 
         def query(database: duckdb.DuckDBPyConnection) -> str:
-            return _rows_of(name, database.view(name).columns, start, end)
+            columns = database.view(name).columns
+            if (start, end) != (None, None) and _own_time(columns) is None:
+                raise MomentError(f"rows of {name} have no time of their own: ask without `start` and `end`")
+            return _rows_of(name, columns, start, end)
 
         relation = self._reader.ask_within(window, needed(asked) if asked else (), query)
         if not relation.shape[0]:
@@ -234,8 +237,12 @@ def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
     return frame
 
 
+def _own_time(columns: list[str]) -> str | None:
+    return next((column for column in _TIMES if column in columns), None)
+
+
 def _rows_of(name: str, columns: list[str], start: Start, end: End) -> str:
-    own = next((column for column in _TIMES if column in columns), None)
+    own = _own_time(columns)
     bounds = [
         f"{own} {compared} TIMESTAMPTZ {quoted(moment(bound).isoformat())}"
         for compared, bound in ((">=", start), ("<", end))

@@ -19,6 +19,7 @@
 --   intervals_unproven | - | of the steps between them, those in which more settlements may have happened than are listed
 --   coverage | 0 to 1 | share of the interval in which states were recorded, as in funding_settlements
 -- Source: funding_settlements.
+-- Reach: all
 -- Note: of linear contracts. An inverse contract is paid in base units: its fraction of notional holds, the figures in quote do not.
 -- Note: totals are what was charged for certain where unproven and intervals_unproven are 0.
 WITH steps AS (

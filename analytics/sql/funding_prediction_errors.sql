@@ -14,6 +14,7 @@
 --   coverage | 0 to 1 | next_n as a share of settlements; null without any
 --   grade | A to D | the worst grade of their intervals
 -- Source: funding_predictions.
+-- Reach: all
 -- Note: errors are null where n is 0; those of few settlements say little, which is why n is beside them.
 SELECT
     market,

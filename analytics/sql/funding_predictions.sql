@@ -13,6 +13,7 @@
 --   predict_error_bps | bps | (rate_predict - funding_rate) x 1e4
 --   coverage | 0 to 1 | share of the interval in which states were recorded, as in funding_settlements
 -- Source: funding_timeline, funding_settlements.
+-- Reach: 2 before
 -- Note: what was told may be older than the lead by half of it, by a minute at least and 15 min at most; else it is null. So it is where
 --   the market told another settlement then, as more than an interval before; and rate_predict where the interval is unproven.
 WITH leads AS (

@@ -15,6 +15,7 @@
 --   coverage | 0 to 1 | share of hours_proven in which states were recorded; null until graded
 --   grade | A to D | the worst grade of those intervals; null until graded
 -- Source: funding_now, funding_settlements.
+-- Reach: all
 -- Note: figures that agree to 12 decimals are equal: sums of the same rates in another order differ in the last one.
 WITH realised AS (
     SELECT

@@ -21,6 +21,7 @@
 --   minutes | - | minutes of the interval whose premium is known
 --   coverage | 0 to 1 | minutes as a share of the interval
 -- Source: premium_index_1m, funding_settlements.
+-- Reach: 2 before
 -- Note: premiums and rates are null where less than 0.8 of the interval's minutes are known, or the interval is unproven.
 -- Note: venues of this family fix a rate one interval ahead: the premium up to a settlement makes the predicted rate, which is announced
 --   from then on and charged at the next one. Others charge it at once. So it is held against both; the smaller error tells which it is.

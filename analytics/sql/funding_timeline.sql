@@ -16,6 +16,7 @@
 --   hidden | - | 1 where settlements that no state told may have happened since the states before (see Note)
 --   hidden_so_far | - | sum of hidden, up to this row
 -- Source: state.
+-- Reach: 3 before, 2 after
 -- Note: ts_funding is off by up to 2 min, for countdowns are whole minutes, rounded one way or the other, and clocks differ by
 --   seconds. So within 2 min of a whole hour it is that hour. Else it is the value told most often for its hour, and dropped where
 --   it is more than 2 min off that; an instant off the hour is known to a minute or two, and better where states come every second.

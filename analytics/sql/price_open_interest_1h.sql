@@ -9,6 +9,7 @@
 --   quadrant | words | long build-up, short covering, short build-up or long unwinding; null where either did not change, or is unknown
 --   coverage | 0 to 1 | the lesser share of the hour in which trades, or states, were recorded; null until it is graded
 -- Source: prices_1h, open_interest_1h.
+-- Reach: 1 before
 -- Note: price and open interest up: long build-up; up and down: short covering; down and up: short build-up; both down: long
 --       unwinding.
 -- Note: every open contract has a long and a short side: the words say which one the price suggests was the more eager. It is

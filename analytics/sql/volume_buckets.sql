@@ -1,7 +1,7 @@
 -- Question: who took each fiftieth of a day's volume, and when?
 -- Grain: market, UTC day, bucket: 50 of equal volume a day, in the order of the trades.
 -- Units:
---   bucket | - | 1 to 50
+--   fiftieth | - | 1 to 50, in the order of the trades
 --   ts_start | time, UTC | of the trade that fills the bucket before; of the first bucket, of the day's first trade
 --   ts_end | time, UTC | of the trade that fills it
 --   trades | - | trades that end in it; one that fills several buckets ends in the last of them
@@ -118,7 +118,7 @@ within_followed AS (
 ),
 
 numbers AS (
-    SELECT tens.number * 10 + ones.number AS bucket
+    SELECT tens.number * 10 + ones.number AS fiftieth
     FROM (VALUES (0), (1), (2), (3), (4)) AS tens (number)
     CROSS JOIN (VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10)) AS ones (number)
 ),
@@ -127,7 +127,7 @@ borders AS (
     SELECT
         filling.market,
         filling.date,
-        numbers.bucket,
+        numbers.fiftieth,
         filling.day_first,
         filling.ts_event AS ts_end,
         filling.day_volume / 50 AS volume,
@@ -135,33 +135,33 @@ borders AS (
             WHEN filling.side = 'buy'
                 THEN
                     filling.bought_upto
-                    - filling.quantity * (filling.filled_upto - numbers.bucket)
+                    - filling.quantity * (filling.filled_upto - numbers.fiftieth)
                     / (filling.filled_upto - filling.filled_before)
             ELSE filling.bought_upto
         END AS bought_upto,
         CASE
-            WHEN filling.filled_upto > numbers.bucket THEN filling.trades_upto - 1
+            WHEN filling.filled_upto > numbers.fiftieth THEN filling.trades_upto - 1
             ELSE filling.trades_upto
         END AS trades_upto
     FROM within_followed AS filling
     INNER JOIN numbers
-        ON numbers.bucket > floor(filling.filled_before) AND numbers.bucket <= floor(filling.filled_upto)
+        ON numbers.fiftieth > floor(filling.filled_before) AND numbers.fiftieth <= floor(filling.filled_upto)
     WHERE floor(filling.filled_upto) > floor(filling.filled_before)
 ),
 
 buckets AS (
     SELECT
         *,
-        lag(ts_end, 1, day_first) OVER (PARTITION BY market, date ORDER BY bucket) AS ts_start,
-        trades_upto - lag(trades_upto, 1, 0) OVER (PARTITION BY market, date ORDER BY bucket) AS trades,
-        bought_upto - lag(bought_upto, 1, 0e0) OVER (PARTITION BY market, date ORDER BY bucket) AS bought
+        lag(ts_end, 1, day_first) OVER (PARTITION BY market, date ORDER BY fiftieth) AS ts_start,
+        trades_upto - lag(trades_upto, 1, 0) OVER (PARTITION BY market, date ORDER BY fiftieth) AS trades,
+        bought_upto - lag(bought_upto, 1, 0e0) OVER (PARTITION BY market, date ORDER BY fiftieth) AS bought
     FROM borders
 )
 
 SELECT
     market,
     date,
-    bucket,
+    fiftieth,
     ts_start,
     ts_end,
     CAST(trades AS BIGINT) AS trades,

@@ -15,8 +15,29 @@ from analytics import (
     UnknownNameError,
     open_lake,
 )
+from analytics.questions import questions
 
 NEXT = "2026-11-23"
+TIMES = ("minute", "hour", "day", "bucket", "ts_settled", "ts_open", "ts_event", "ts_start", "ts_recv")
+
+
+def assert_same(ours, theirs):
+    """Rows in any order, whose floats were added up in another order."""
+    assert len(ours) == len(theirs)
+    for one, other in zip(sorted(ours, key=roughly), sorted(theirs, key=roughly), strict=True):
+        assert words_of(one) == words_of(other)
+        floats = [[value for value in row if isinstance(value, float)] for row in (one, other)]
+        assert floats[0] == pytest.approx(floats[1], rel=1e-9, abs=1e-9, nan_ok=True)
+
+
+def roughly(row):
+    """A row in words, its floats to five digits."""
+    return str([f"{value:.4e}" if isinstance(value, float) else value for value in row])
+
+
+def words_of(row):
+    """What of a row is no float, and where its floats are."""
+    return str(["float" if isinstance(value, float) else value for value in row])
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +107,18 @@ class TestSpans:
     def test_a_text_that_is_no_time_is_refused_with_how_one_is_written(self, lake):
         with pytest.raises(MomentError, match="'yesterday' is no time: write 2026-11-22"):
             lake.spread("AAA", start="yesterday")
+
+    @pytest.mark.parametrize("asked", questions(), ids=lambda asked: asked.name)
+    def test_every_view_answers_of_its_last_day_as_the_whole_lake_does(self, lake, asked):
+        whole = lake.ask(asked.name)
+        own = [name for name in TIMES if name in whole.columns]
+        if not own:
+            with pytest.raises(MomentError, match="no time of their own: ask without"):
+                lake.ask(asked.name, start=NEXT)
+            return
+        place = whole.columns.index(own[0])
+        expected = [row for row in whole.fetchall() if str(row[place]) >= NEXT]
+        assert_same(lake.ask(asked.name, start=NEXT).fetchall(), expected)
 
 
 class TestBuckets:

@@ -169,7 +169,7 @@ class TestVolumeBuckets:
         ordered = sorted(trades, key=lambda row: (row["ts_event"], row["trade_id"]))
         found = lake.ask("volume_buckets", trades=trades)
         expected = buckets_of(ordered)
-        assert [row["bucket"] for row in found] == list(range(1, 51))
+        assert [row["fiftieth"] for row in found] == list(range(1, 51))
         assert [row["buy_volume"] for row in found] == pytest.approx([each[0] for each in expected], abs=1e-9)
         assert [row["sell_volume"] for row in found] == pytest.approx(
             [each[1] for each in expected], abs=1e-9
