@@ -1,4 +1,4 @@
-"""Every notebook runs over a simulated lake, from its first cell to its last, and is kept with its pictures."""
+"""Every notebook runs over a simulated lake, from first to last cell, and is kept with its pictures."""
 
 import contextlib
 import io
