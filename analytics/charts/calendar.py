@@ -17,7 +17,6 @@ from analytics.charts.parts import (
     T,
     data,
     fields,
-    layered,
     map_of_rows,
     market_axis,
     milliseconds,
@@ -76,7 +75,7 @@ def coverage_map(
     )
     of_these = _of_markets(on_venue_clock(gaps, ends[1]), order, ends)
     return map_of_rows(
-        layered(grades, _bars(of_these, ends)) if of_these.height else grades,
+        [grades, _bars(of_these, ends)] if of_these.height else [grades],
         order,
         "Coverage calendar: a row a market, coloured by the worst grade of each bucket, gaps over it.",
     )
