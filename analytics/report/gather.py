@@ -12,6 +12,7 @@ from analytics.charts.profile import MOST_DAYS
 from analytics.lake import Lake
 from analytics.report.scope import Scope, floor
 
+_DAY: Final = timedelta(days=1)
 COUNTED: Final = {"trades": "trades", "depth": "books", "klines": "candles", "state": "states"}
 """Tables whose rows are counted, and what a row is."""
 
@@ -81,9 +82,14 @@ class _Asker:
         return self._scope.within(self.ask(name, self._scope.chosen, floor(start, "1d")), "1d")
 
     def settlements(self) -> pl.DataFrame:
-        """What was settled in the span."""
-        rows = self.ask("funding_settlements", self._scope.mapped, self._scope.asked[0])
-        return rows.filter(pl.col("ts_settled").is_between(self._scope.first, self._scope.end))
+        """What was settled in the span, and what was settled after it for an interval that began in it."""
+        first, end = (
+            each and each + sign * _DAY for each, sign in zip(self._scope.asked, (-1, 1), strict=True)
+        )
+        shown = self._scope.mapped
+        rows = self._of(shown, self._lake.funding(self._named(shown), start=first, end=end))
+        since = pl.col("ts_settled") - pl.duration(minutes=60 * pl.col("interval_hours").fill_null(0))
+        return rows.filter(pl.col("ts_settled") >= self._scope.first, since < self._scope.end)
 
     def announced(self) -> pl.DataFrame | None:
         """What was announced last, of the states of the span's last day; None where nothing was."""

@@ -290,6 +290,11 @@ class TestMuch:
         assert frames.coverage["hour"].to_list() == [DAY]
         assert frames.volume["bucket"].min() == DAY + timedelta(minutes=5)
 
+    def test_settlements_are_of_each_interval_that_touches_the_span(self, data_dir):
+        _, frames = scoped(data_dir, ["AAA"], "2026-11-22T10:00", "2026-11-22T18:00")
+        rows = frames.settlements.select("ts_settled", "interval_hours").rows()
+        assert [(at.hour, length) for at, length in rows] == [(12, 4.0), (16, 4.0), (20, 4.0)]
+
     def test_a_span_that_is_asked_for_beyond_what_there_is_ends_where_that_ends(self, data_dir):
         scope = find_scope(open_lake(data_dir), data_dir, ["AAA"], "2026-11-23", "2030-01-01")
         assert scope.first == DAY + timedelta(days=1)
