@@ -32,6 +32,19 @@ MOST_GAPS: Final = 2_000
 """The longest ones: a chart of more can be neither read nor drawn at once."""
 
 
+_JUDGED: Final = (
+    OF_MARKET,
+    SINCE,
+    Figure("worst grade", "grade", "text"),
+    *(Figure(f"minutes of {grade}", f"share_{grade.lower()}", "percent") for grade in GRADES),
+    Figure("seen: trades", "trade_coverage", "percent"),
+    Figure("books", "depth_coverage", "percent"),
+    Figure("candles", "kline_coverage", "percent"),
+    Figure("states", "state_coverage", "percent"),
+    Figure("judged", "judged", "percent"),
+)
+
+
 def coverage_map(
     coverage: pl.DataFrame,
     gaps: pl.DataFrame,
@@ -47,22 +60,11 @@ def coverage_map(
     rows, length = placed(rows, every)
     ends = reach(rows, length, span)
     order = list(markets or sorted(rows["market"].unique()))
-    figures = (
-        OF_MARKET,
-        SINCE,
-        Figure("worst grade", "grade", "text"),
-        *(Figure(f"minutes of {grade}", f"share_{grade.lower()}", "percent") for grade in GRADES),
-        Figure("seen: trades", "trade_coverage", "percent"),
-        Figure("books", "depth_coverage", "percent"),
-        Figure("candles", "kline_coverage", "percent"),
-        Figure("states", "state_coverage", "percent"),
-        Figure("judged", "judged", "percent"),
-    )
-    written, tips = told(figures)
+    written, tips = told(_JUDGED)
     scale = alt.Scale(domain=list(GRADES), range=list(GRADES.values()))
     legend = alt.Legend(symbolType="square", symbolSize=140)
     grades = (
-        alt.Chart(data(rows, fields(figures)))
+        alt.Chart(data(rows, fields(_JUDGED)))
         .mark_rect(clip=True, aria=False)
         .transform_calculate(until=f"datum.{T} + {milliseconds(length)}", **written)
         .encode(

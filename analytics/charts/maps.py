@@ -43,71 +43,67 @@ _RIM: Final = 0.02
 """Of the figures, on each side, that a colour scale leaves beyond its ends."""
 
 
+_SETTLED: Final = (
+    OF_MARKET,
+    Figure("settled, UTC", T, "time"),
+    Figure("APR", "apr", "signed percent"),
+    Figure("charged", "rate_bps", "signed bps"),
+    Figure("announced", "announced_bps", "signed bps"),
+    Figure("hours", "interval_hours", "amount"),
+    Figure("mark price", "mark_price", "price"),
+    Figure("at the cap", "capped", "flag"),
+)
+
+
 def funding_map(settlements: pl.DataFrame, markets: Sequence[str] = (), span: Span = None) -> Chart:
     """What each settlement charged a year (`funding_settlements`), over the interval for which it did.
 
     An interval whose rate is not proven is an empty frame; a settlement whose interval is not, a ring.
     """
-    rows = settlements.rename({"ts_settled": T})
-    hours = pl.col("interval_hours")
-    known = rows.filter(pl.col("apr").is_not_null())
-    if not known.height:
-        raise NothingToShowError(_no_settlement(rows.height))
-    first = rows.select((pl.col(T) - pl.duration(minutes=hours.fill_null(0) * 60)).min()).item()
-    limit = step_up(max(known.select(pl.col("apr").abs().max()).item(), _CALM_APR))
-    ticks = _both_ways(limit)
-    figures = (
-        OF_MARKET,
-        Figure("settled, UTC", T, "time"),
-        Figure("APR", "apr", "signed percent"),
-        Figure("charged", "rate_bps", "signed bps"),
-        Figure("announced", "announced_bps", "signed bps"),
-        Figure("hours", "interval_hours", "amount"),
-        Figure("mark price", "mark_price", "price"),
-        Figure("at the cap", "capped", "flag"),
-    )
-    rows = rows.with_columns(
+    rows = settlements.rename({"ts_settled": T}).with_columns(
         (pl.col("funding_rate") * 1e4).alias("rate_bps"),
         (pl.col("rate_announced") * 1e4).alias("announced_bps"),
     )
+    if not rows["apr"].count():
+        raise NothingToShowError(_no_settlement(rows.height))
+    since = pl.col(T) - pl.duration(minutes=60 * pl.col("interval_hours").fill_null(0))
+    ends = span or rows.select(since.min().alias("first"), pl.col(T).max().alias("last")).row(0)
     order = list(markets or sorted(rows["market"].unique()))
-    written, tips = told(figures)
+    written, tips = told(_SETTLED)
     base = (
-        alt.Chart(data(rows, fields(figures)))
+        alt.Chart(data(rows, fields(_SETTLED)))
         .transform_calculate(since=f"datum.{T} - 3600000 * datum.interval_hours", **written)
         .encode(y=market_axis(order), tooltip=tips)
     )
-    ends = span or (first, rows.select(pl.col(T).max()).item())
-    charged = (
-        base.transform_filter("isValid(datum.apr)")
-        .mark_rect(clip=True, aria=False)
-        .encode(
-            x=time_axis(ends, "since"),
-            x2=T,
-            color=_colour(
-                "apr",
-                "APR, simple",
-                alt.Scale(
-                    type="symlog", constant=_CALM_APR, domain=[-limit, limit], domainMid=0, interpolate="lab"
-                ),
-                f"width < {_NARROW} && datum.value && abs(datum.value) != {ticks[-1]} ? '' "
-                ": format(datum.value, datum.value ? '+,.3~%' : '.0%')",
-                ticks,
-            ),
-        )
-    )  # fmt: skip
-    unproven = base.transform_filter("isValid(datum.interval_hours) && !isValid(datum.apr)").mark_rect(
+    spanning = base.encode(x=time_axis(ends, "since"), x2=T)
+    charged = spanning.transform_filter("isValid(datum.apr)").mark_rect(clip=True, aria=False)
+    unproven = spanning.transform_filter("isValid(datum.interval_hours) && !isValid(datum.apr)").mark_rect(
         clip=True, aria=False, filled=False, stroke=QUIET, strokeDash=[3, 2]
     )
     alone = base.transform_filter("!isValid(datum.interval_hours)").mark_point(
         clip=True, aria=False, size=28, color=QUIET, strokeWidth=1.2
     )
-    unproven = unproven.encode(x=time_axis(ends, "since"), x2=T)
     return map_of_rows(
-        [charged, unproven, alone.encode(x=time_axis(ends))],
+        [
+            charged.encode(color=_apr_colour(rows)),
+            unproven,
+            alone.encode(x=time_axis(ends)),
+        ],
         order,
         "Funding heat map: a row a market, a rectangle a settlement over its interval, coloured by APR.",
     )
+
+
+def _apr_colour(rows: pl.DataFrame) -> alt.Color:
+    """Zero in the middle, as far as the greatest rate on both sides of it."""
+    limit = step_up(max(rows.select(pl.col("apr").abs().max()).item(), _CALM_APR))
+    scale = alt.Scale(
+        type="symlog", constant=_CALM_APR, domain=[-limit, limit], domainMid=0, interpolate="lab"
+    )
+    ticks = _both_ways(limit)
+    hidden = f"width < {_NARROW} && datum.value && abs(datum.value) != {ticks[-1]}"
+    label = f"{hidden} ? '' : format(datum.value, datum.value ? '+,.3~%' : '.0%')"
+    return _colour("apr", "APR, simple", scale, label, ticks)
 
 
 def _no_settlement(seen: int) -> str:
