@@ -17,7 +17,6 @@ from analytics.charts.parts import (
     T,
     data,
     fields,
-    layered,
     map_of_rows,
     market_axis,
     milliseconds,
@@ -31,6 +30,19 @@ from analytics.charts.theme import GRADES, MISSING, REPAIRED
 
 MOST_GAPS: Final = 2_000
 """The longest ones: a chart of more can be neither read nor drawn at once."""
+
+
+_JUDGED: Final = (
+    OF_MARKET,
+    SINCE,
+    Figure("worst grade", "grade", "text"),
+    *(Figure(f"minutes of {grade}", f"share_{grade.lower()}", "percent") for grade in GRADES),
+    Figure("seen: trades", "trade_coverage", "percent"),
+    Figure("books", "depth_coverage", "percent"),
+    Figure("candles", "kline_coverage", "percent"),
+    Figure("states", "state_coverage", "percent"),
+    Figure("judged", "judged", "percent"),
+)
 
 
 def coverage_map(
@@ -48,22 +60,11 @@ def coverage_map(
     rows, length = placed(rows, every)
     ends = reach(rows, length, span)
     order = list(markets or sorted(rows["market"].unique()))
-    figures = (
-        OF_MARKET,
-        SINCE,
-        Figure("worst grade", "grade", "text"),
-        *(Figure(f"minutes of {grade}", f"share_{grade.lower()}", "percent") for grade in GRADES),
-        Figure("seen: trades", "trade_coverage", "percent"),
-        Figure("books", "depth_coverage", "percent"),
-        Figure("candles", "kline_coverage", "percent"),
-        Figure("states", "state_coverage", "percent"),
-        Figure("judged", "judged", "percent"),
-    )
-    written, tips = told(figures)
+    written, tips = told(_JUDGED)
     scale = alt.Scale(domain=list(GRADES), range=list(GRADES.values()))
     legend = alt.Legend(symbolType="square", symbolSize=140)
     grades = (
-        alt.Chart(data(rows, fields(figures)))
+        alt.Chart(data(rows, fields(_JUDGED)))
         .mark_rect(clip=True, aria=False)
         .transform_calculate(until=f"datum.{T} + {milliseconds(length)}", **written)
         .encode(
@@ -76,7 +77,7 @@ def coverage_map(
     )
     of_these = _of_markets(on_venue_clock(gaps, ends[1]), order, ends)
     return map_of_rows(
-        layered(grades, _bars(of_these, ends)) if of_these.height else grades,
+        [grades, _bars(of_these, ends)] if of_these.height else [grades],
         order,
         "Coverage calendar: a row a market, coloured by the worst grade of each bucket, gaps over it.",
     )

@@ -31,6 +31,26 @@ def on_venue_clock(gaps: pl.DataFrame, until: datetime) -> pl.DataFrame:
     )
 
 
+def by_markets(gaps: pl.DataFrame, markets: int) -> pl.DataFrame:
+    """Gaps of one span, reason and repair as one row that names its markets and streams, the longest first.
+
+    `everywhere` says that a row is of every market: of a null one, or of as many as there are.
+    """
+    about = ["from", "to", "reason", "repaired", "remains_seconds"]
+    names = pl.col("market").drop_nulls().unique().sort()
+    everywhere = pl.col("market").is_null().any() | (names.len() >= markets)
+    return (
+        gaps.group_by("stream", *about)
+        .agg(everywhere.alias("everywhere"), names.alias("markets"))
+        .with_columns(
+            pl.when("everywhere").then(pl.lit([], pl.List(pl.String))).otherwise("markets").alias("markets")
+        )
+        .group_by("markets", "everywhere", *about)
+        .agg(pl.col("stream").unique().sort().str.join(", "))
+        .sort("remains_seconds", "from", "stream", descending=[True, False, False])
+    )
+
+
 def joined(gaps: pl.DataFrame) -> pl.DataFrame:
     """Gaps of one market, span, reason and repair as one row that names its streams."""
     key = ["market", "from", "to", "reason", "repaired"]

@@ -10,6 +10,7 @@ import polars as pl
 from analytics.charts.parts import (
     AMOUNT_LABEL,
     BUCKETS,
+    DAY_MS,
     PRICE_LABEL,
     SINCE,
     Chart,
@@ -33,6 +34,8 @@ from analytics.charts.theme import BUY, QUIET, SELL, SERIES
 HEIGHT: Final = 190
 FEW: Final = 60
 """Up to so many buckets each is a point on its line: one alone would be none."""
+SCARCE: Final = 5
+"""Up to so many the points are all that is seen."""
 _COVERED: Final = (Figure("observed", "coverage", "percent"), Figure("grade", "grade", "text"))
 _NO_BOOKS: Final = "No book of this market with two sides was recorded for a tenth of any bucket or more."
 _NO_TRADES: Final = "No trade of this market was recorded in this span."
@@ -47,7 +50,9 @@ class _Plot:
         rows, length = placed(rows, every)
         buckets = whole(rows, length)
         self.title = title
-        self.few = buckets.height <= FEW
+        self.point = (
+            None if buckets.height > FEW else {"aria": False, "size": 50 if buckets.height <= SCARCE else 16}
+        )
         shown = (SINCE, *figures, *_COVERED)
         written, self._tips = told(shown)
         written["until"] = f"datum.{T} + {milliseconds(length)}"
@@ -71,7 +76,7 @@ class _Plot:
             .mark_line(
                 aria=False,
                 strokeWidth=1.6,
-                point={"size": 16, "aria": False} if self.few else False,
+                point=self.point or False,
                 clip=True,
             )
             .encode(
@@ -82,14 +87,14 @@ class _Plot:
         ]
 
     def pointer(self) -> alt.Chart:
-        """A rule at the bucket nearest to the pointer, with its figures."""
-        near = alt.selection_point(
-            name="near", nearest=True, on="pointerover", clear="pointerout", encodings=["x"], empty=False
+        """A band over each bucket, which shows itself and the bucket's figures under the pointer."""
+        under = alt.selection_point(
+            name="under", on="pointerover", clear="pointerout", fields=[T], empty=False
         )
-        shown = alt.when(near).then(alt.value(0.5)).otherwise(alt.value(0))
-        rule = self.base.mark_rule(color=QUIET, aria=False)
-        followed: alt.Chart = rule.encode(opacity=shown, tooltip=self._tips).add_params(near)
-        return followed
+        shown = alt.when(under).then(alt.value(0.18)).otherwise(alt.value(0))
+        band = self.base.mark_rect(color=QUIET, aria=False, clip=True)
+        bands: alt.Chart = band.encode(x2="until", opacity=shown, tooltip=self._tips).add_params(under)
+        return bands
 
 
 def price(volume: pl.DataFrame, span: Span = None, every: str | None = None) -> Chart:
@@ -107,9 +112,10 @@ def price(volume: pl.DataFrame, span: Span = None, every: str | None = None) -> 
     plot = _Plot(rows, figures, "price, quote", span, every)
     bars = plot.base.mark_bar(color=QUIET, opacity=0.35, aria=False, clip=True)
     bars = bars.encode(x2="until", y=plot.y("low"), y2="high")
-    lines = plot.lines({"VWAP": "vwap", "VWAP since midnight UTC": "day_vwap"})
+    own, of_day = plot.lines({"VWAP": "vwap", "VWAP since midnight UTC": "day_vwap"})
+    of_day = of_day.transform_calculate(day=f"floor(datum.{T} / {DAY_MS})").encode(detail="day:N")
     return sized(
-        layered(bars, *lines, plot.pointer()),
+        layered(bars, own, of_day, plot.pointer()),
         HEIGHT + 60,
         "Price: high to low of each bucket, VWAP, and VWAP since midnight UTC.",
     )

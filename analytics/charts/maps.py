@@ -18,7 +18,6 @@ from analytics.charts.parts import (
     T,
     data,
     fields,
-    layered,
     map_of_rows,
     market_axis,
     milliseconds,
@@ -33,8 +32,27 @@ from analytics.charts.parts import (
 from analytics.charts.theme import BUY, QUIET, SELL
 from analytics.errors import NothingToShowError
 
+_CALM_APR: Final = 0.1
+"""Up to it the colours of a year's rate grow evenly, beyond it as its logarithm: one market may charge a
+hundred times as much as another."""
+_NARROW: Final = 330
+"""Pixels: below that a legend of two directions has but its ends and its middle."""
+_LABELS: Final = 6
+"""Of a legend, at most."""
 _RIM: Final = 0.02
 """Of the figures, on each side, that a colour scale leaves beyond its ends."""
+
+
+_SETTLED: Final = (
+    OF_MARKET,
+    Figure("settled, UTC", T, "time"),
+    Figure("APR", "apr", "signed percent"),
+    Figure("charged", "rate_bps", "signed bps"),
+    Figure("announced", "announced_bps", "signed bps"),
+    Figure("hours", "interval_hours", "amount"),
+    Figure("mark price", "mark_price", "price"),
+    Figure("at the cap", "capped", "flag"),
+)
 
 
 def funding_map(settlements: pl.DataFrame, markets: Sequence[str] = (), span: Span = None) -> Chart:
@@ -42,64 +60,50 @@ def funding_map(settlements: pl.DataFrame, markets: Sequence[str] = (), span: Sp
 
     An interval whose rate is not proven is an empty frame; a settlement whose interval is not, a ring.
     """
-    rows = settlements.rename({"ts_settled": T})
-    hours = pl.col("interval_hours")
-    known = rows.filter(pl.col("apr").is_not_null())
-    if not known.height:
-        raise NothingToShowError(_no_settlement(rows.height))
-    first = rows.select((pl.col(T) - pl.duration(minutes=hours.fill_null(0) * 60)).min()).item()
-    limit = step_up(max(known["apr"].abs().quantile(0.95) or 0.0, 1e-4))
-    figures = (
-        OF_MARKET,
-        Figure("settled, UTC", T, "time"),
-        Figure("APR", "apr", "signed percent"),
-        Figure("charged", "rate_bps", "signed bps"),
-        Figure("announced", "announced_bps", "signed bps"),
-        Figure("hours", "interval_hours", "amount"),
-        Figure("mark price", "mark_price", "price"),
-        Figure("at the cap", "capped", "text"),
-    )
-    rows = rows.with_columns(
+    rows = settlements.rename({"ts_settled": T}).with_columns(
         (pl.col("funding_rate") * 1e4).alias("rate_bps"),
         (pl.col("rate_announced") * 1e4).alias("announced_bps"),
     )
+    if not rows["apr"].count():
+        raise NothingToShowError(_no_settlement(rows.height))
+    since = pl.col(T) - pl.duration(minutes=60 * pl.col("interval_hours").fill_null(0))
+    ends = span or rows.select(since.min().alias("first"), pl.col(T).max().alias("last")).row(0)
     order = list(markets or sorted(rows["market"].unique()))
-    written, tips = told(figures)
+    written, tips = told(_SETTLED)
     base = (
-        alt.Chart(data(rows, fields(figures)))
+        alt.Chart(data(rows, fields(_SETTLED)))
         .transform_calculate(since=f"datum.{T} - 3600000 * datum.interval_hours", **written)
         .encode(y=market_axis(order), tooltip=tips)
     )
-    ends = span or (first, rows.select(pl.col(T).max()).item())
-    charged = (
-        base.transform_filter("isValid(datum.apr)")
-        .mark_rect(clip=True, aria=False)
-        .encode(
-            x=time_axis(ends, "since"),
-            x2=T,
-            color=_colour(
-                "apr",
-                "APR, simple",
-                alt.Scale(domain=[-limit, limit], domainMid=0, clamp=True, interpolate="lab"),
-                "format(datum.value, datum.value ? '+,.3~%' : '.0%')",
-            ),
-        )
-    )  # fmt: skip
-    unproven = base.transform_filter("isValid(datum.interval_hours) && !isValid(datum.apr)").mark_rect(
+    spanning = base.encode(x=time_axis(ends, "since"), x2=T)
+    charged = spanning.transform_filter("isValid(datum.apr)").mark_rect(clip=True, aria=False)
+    unproven = spanning.transform_filter("isValid(datum.interval_hours) && !isValid(datum.apr)").mark_rect(
         clip=True, aria=False, filled=False, stroke=QUIET, strokeDash=[3, 2]
     )
     alone = base.transform_filter("!isValid(datum.interval_hours)").mark_point(
         clip=True, aria=False, size=28, color=QUIET, strokeWidth=1.2
     )
     return map_of_rows(
-        layered(
-            charged,
-            unproven.encode(x=time_axis(ends, "since"), x2=T),
+        [
+            charged.encode(color=_apr_colour(rows)),
+            unproven,
             alone.encode(x=time_axis(ends)),
-        ),
+        ],
         order,
         "Funding heat map: a row a market, a rectangle a settlement over its interval, coloured by APR.",
     )
+
+
+def _apr_colour(rows: pl.DataFrame) -> alt.Color:
+    """Zero in the middle, as far as the greatest rate on both sides of it."""
+    limit = step_up(max(rows.select(pl.col("apr").abs().max()).item(), _CALM_APR))
+    scale = alt.Scale(
+        type="symlog", constant=_CALM_APR, domain=[-limit, limit], domainMid=0, interpolate="lab"
+    )
+    ticks = _both_ways(limit)
+    hidden = f"width < {_NARROW} && datum.value && abs(datum.value) != {ticks[-1]}"
+    label = f"{hidden} ? '' : format(datum.value, datum.value ? '+,.3~%' : '.0%')"
+    return _colour("apr", "APR, simple", scale, label, ticks)
 
 
 def _no_settlement(seen: int) -> str:
@@ -140,7 +144,12 @@ def funding_next(states: pl.DataFrame, markets: Sequence[str] = ()) -> Chart:
         .mark_bar(aria=False, height=9)
         .transform_calculate(**written)
         .encode(
-            x=alt.X("next_bps", type="quantitative", title="announced rate, bps an interval"),
+            x=alt.X(
+                "next_bps",
+                type="quantitative",
+                title="announced rate, bps an interval",
+                axis=alt.Axis(tickCount=8),
+            ),
             y=market_axis(order),
             color=alt.condition("datum.next_bps < 0", alt.value(BUY), alt.value(SELL)),
             tooltip=tips,
@@ -218,11 +227,11 @@ def _map(  # what tells one map from another
             x=time_axis(reach(rows, length, span)),
             x2="until",
             y=market_axis(order),
-            color=_colour("shade", title, scale, AMOUNT_LABEL),
+            color=_colour("shade", title, scale, AMOUNT_LABEL, _round_numbers(low, high)),
             tooltip=tips,
         )
     )
-    return map_of_rows(chart, order, f"Heat map: {description}")
+    return map_of_rows([chart], order, f"Heat map: {description}")
 
 
 def _ends(values: pl.Series) -> tuple[float, float]:
@@ -236,6 +245,29 @@ def _ends(values: pl.Series) -> tuple[float, float]:
     return (float(f"{each:.3g}") for each in (low, high))  # type: ignore[return-value]
 
 
-def _colour(field: str, title: str, scale: alt.Scale, label: str) -> alt.Color:
-    legend = alt.Legend(gradientLength=260, gradientThickness=10, labelExpr=label, tickCount=5)
+def _round_numbers(low: float, high: float) -> list[float]:
+    """A few of 1, 2 and 5 times powers of ten between two numbers, for a legend of logarithms."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for digits in ((1, 2, 5), (1, 3), (1,)):
+        found = [float(f"{digit}e{power}") for power in powers for digit in digits]
+        found = [each for each in found if low <= each <= high]
+        if len(found) <= _LABELS:
+            break
+    return found[:: math.ceil(len(found) / _LABELS)] if len(found) > 1 else [low, high]
+
+
+def _both_ways(limit: float) -> list[float]:
+    """Zero and the two greatest powers of ten up to a limit, or the limit, on both sides of it."""
+    sizes = [each for each in (0.1, 1.0, 10.0, 100.0) if each <= limit][-2:] or [limit]
+    return [*(-each for each in reversed(sizes)), 0.0, *sizes]
+
+
+def _colour(field: str, title: str, scale: alt.Scale, label: str, values: Sequence[float]) -> alt.Color:
+    legend = alt.Legend(
+        gradientLength=alt.ExprRef(expr="min(340, width)"),
+        gradientThickness=10,
+        labelExpr=label,
+        values=list(values),
+        labelOverlap=False,
+    )
     return alt.Color(field, type="quantitative", title=title, scale=scale, legend=legend)

@@ -8,7 +8,6 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 import altair as alt
 import polars as pl
 
-from analytics.charts.theme import UNSEEN
 from analytics.errors import NothingToShowError
 from analytics.spans import seconds
 
@@ -32,7 +31,7 @@ _MOST_TICKS: Final = 14
 _BEGIN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LENGTHS_S: Final = {"minute": 60, "hour": 3_600, "day": 86_400}
 Kind: TypeAlias = Literal[
-    "price", "amount", "bps", "signed bps", "percent", "signed percent", "count", "text", "time"
+    "price", "amount", "bps", "signed bps", "percent", "signed percent", "count", "text", "flag", "time"
 ]
 _AMOUNT: Final = "(abs({0}) < 1 ? format({0}, ',.3~r') : replace(format({0}, '.3~s'), 'G', 'B'))"
 """Greater numbers with a letter: k, M, B, T."""
@@ -45,6 +44,7 @@ _WRITTEN: Final[dict[Kind, str]] = {
     "signed percent": "format({0}, '+,.2~%')",
     "count": "format({0}, ',')",
     "text": "{0}",
+    "flag": "({0} ? 'yes' : 'no')",
     "time": "utcFormat({0}, '%-d %b %Y, %H:%M:%S')",
 }
 PRICE_LABEL: Final = "format(datum.value, ',.7~r')"
@@ -133,7 +133,9 @@ def time_axis(span: tuple[datetime, datetime], field: str = T) -> alt.X:
         type="quantitative",
         title=f"{days}, UTC",
         scale=alt.Scale(domain=[milliseconds(each) for each in span], nice=False, zero=False),
-        axis=alt.Axis(values=ticks, labelExpr=label, labelOverlap=True, labelFlush=True, grid=False),
+        axis=alt.Axis(
+            values=ticks, labelExpr=label, labelOverlap=True, labelSeparation=6, labelFlush=True, grid=False
+        ),
     )
 
 
@@ -194,8 +196,7 @@ def sized(chart: Chart, height: float, description: str) -> Chart:
     return drawn
 
 
-def map_of_rows(chart: Chart, markets: Sequence[str], description: str) -> Chart:
-    """A chart in which each market is a row, on a ground that says where nothing is known."""
-    drawn: Chart = sized(chart, ROW * len(markets), description)
-    grounded: Chart = drawn.properties(view=alt.ViewBackground(style=UNSEEN))
-    return grounded
+def map_of_rows(layers: Sequence[alt.Chart], markets: Sequence[str], description: str) -> Chart:
+    """Layers in which each market is a row."""
+    chart: Chart = layered(*layers) if len(layers) > 1 else layers[0]
+    return sized(chart, ROW * len(markets), description)

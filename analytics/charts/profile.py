@@ -12,7 +12,7 @@ from analytics.charts.theme import BUY, QUIET, SELL
 HEIGHT: Final = 190
 MOST_DAYS: Final = 7
 """The last ones: profiles of more days beside one another are too narrow to be read."""
-_PARTS: Final = {"point of control": SELL, "value area, 70 %": BUY, "other prices": QUIET}
+_PARTS: Final = {"point of control": SELL, "value area": BUY, "other": QUIET}
 _TITLES: Final = {"volume": "volume, base", "trades": "trades"}
 _FILLED: Final = 0.92
 """How much of its day's place the longest bar takes."""

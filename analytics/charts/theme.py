@@ -17,12 +17,13 @@ REPAIRED: Final = "#ffffff"
 UNSEEN: Final = "unseen"
 """The style of a map's ground: what nothing is known of."""
 _FONT: Final = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_BLUES: Final = ("#0b3c6f", "#2f7fc1", "#9cc7e8")
-_ORANGES: Final = ("#f6c188", "#e08214", "#8a3d06")
+_DARKENING: Final = ("#0b3c6f", "#2f7fc1", "#9cc7e8", "#f7f7f5", "#f6c188", "#e08214", "#8a3d06")
+_BRIGHTENING: Final = ("#b9dcfb", "#4f9fe0", "#2c5f8f", "#3a414b", "#875a24", "#e08a1e", "#ffd195")
+"""Blue to orange over what zero is: the further from it, the more they differ from the page."""
 
 
-def _config(ink: str, faint: str, line: str, unseen: str, middle: str) -> dict[str, Any]:
-    """A Vega-Lite config. `middle` is the colour of zero on a scale with two ends."""
+def _config(ink: str, faint: str, line: str, unseen: str, both_ways: tuple[str, ...]) -> dict[str, Any]:
+    """A Vega-Lite config. `both_ways` are the colours of a scale with zero in its middle."""
     words = {"labelColor": faint, "titleColor": ink, "labelFontSize": 11, "titleFontSize": 11}
     return {
         "font": _FONT,
@@ -41,13 +42,13 @@ def _config(ink: str, faint: str, line: str, unseen: str, middle: str) -> dict[s
         "range": {
             "category": list(SERIES),
             "heatmap": {"scheme": "viridis"},
-            "diverging": [*_BLUES, middle, *_ORANGES],
+            "diverging": list(both_ways),
         },
     }
 
 
-LIGHT: Final = _config("#1f2733", "#566070", "#dfe3e8", "#eceff2", "#f7f7f5")
-DARK: Final = _config("#e6e9ee", "#a3acb9", "#333b46", "#262d36", "#3a414b")
+LIGHT: Final = _config("#1f2733", "#566070", "#dfe3e8", "#eceff2", _DARKENING)
+DARK: Final = _config("#e6e9ee", "#a3acb9", "#333b46", "#262d36", _BRIGHTENING)
 
 
 @alt.theme.register("recorder", enable=False)

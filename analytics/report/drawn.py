@@ -9,6 +9,7 @@ from altair.utils.schemapi import debug_mode
 
 from analytics import charts
 from analytics.charts.parts import Chart
+from analytics.charts.theme import UNSEEN
 from analytics.errors import NothingToShowError
 from analytics.report.gather import Frames
 from analytics.report.scope import Scope
@@ -20,16 +21,18 @@ def maps(frames: Frames, scope: Scope) -> dict[str, Drawing]:
     """The charts of all markets, by the names that the page knows them by."""
     markets = scope.mapped
     of_map, of_calendar = scope.reach(scope.map_every), scope.reach(scope.calendar_every)
-    if (announced := frames.announced) is not None:
-        funding = _drawn(lambda: charts.funding_next(announced, markets))
-    else:
-        funding = _drawn(lambda: charts.funding_map(frames.settlements, markets, of_map))
-    return {
-        "funding": funding,
-        "spread": _drawn(lambda: charts.spread_map(frames.spread_map, markets, of_map)),
-        "depth": _drawn(lambda: charts.depth_map(frames.depth_map, markets, of_map)),
-        "coverage": _drawn(lambda: charts.coverage_map(frames.coverage, frames.gaps, markets, of_calendar)),
+    coverage = functools.partial(charts.coverage_map, frames.coverage, frames.gaps)
+    drawings = {
+        "funding": _drawn(functools.partial(charts.funding_map, frames.settlements, markets, of_map)),
+        "spread": _drawn(functools.partial(charts.spread_map, frames.spread_map, markets, of_map)),
+        "depth": _drawn(functools.partial(charts.depth_map, frames.depth_map, markets, of_map)),
+        "coverage": _drawn(functools.partial(coverage, markets, of_calendar)),
     }
+    for drawing in drawings.values():
+        _ground(drawing)
+    if frames.announced is not None:
+        drawings["funding"] = _drawn(functools.partial(charts.funding_next, frames.announced, markets))
+    return drawings
 
 
 def of_market(frames: Frames, scope: Scope, market: str) -> dict[str, Drawing]:
@@ -64,6 +67,13 @@ def _drawn(make: Callable[[], Chart]) -> Drawing:
     del spec["config"]  # the page brings the one of its colours
     spec["datasets"] = {name: _columns(rows) for name, rows in spec["datasets"].items()}
     return spec
+
+
+def _ground(drawing: Drawing) -> None:
+    """Give a map the ground that says where nothing is known. Layers have it of their own, not in common."""
+    if not isinstance(drawing, str):
+        for layer in drawing.get("layer", [drawing]):
+            layer["view"] = {"style": UNSEEN}
 
 
 def _columns(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:

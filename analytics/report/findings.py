@@ -59,7 +59,7 @@ def _ends(rows: pl.DataFrame, column: str, least: str, most: str, told: Callable
     (low, first), (high, last) = found[0], found[-1]
     if first == last:
         return f"{first}: {told(low)} on average."
-    return f"On average {least}: {first}, {told(low)}; {most}: {last}, {told(high)}."
+    return f"On average {least}: {first} with {told(low)}; {most}: {last} with {told(high)}."
 
 
 def tiles(frames: Frames, market: str) -> Iterator[tuple[str, str]]:

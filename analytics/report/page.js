@@ -63,12 +63,12 @@
       draw(holder(figure), market.charts[figure.dataset.ofMarket]));
   };
 
-  const drawAll = async () => {
-    await Promise.all([...drawMaps(), ...drawMarket()]);
-    document.documentElement.dataset.drawn = "all";
-  };
+  const drawAll = () => Promise.all([...drawMaps(), ...drawMarket()]);
 
   which.addEventListener("change", drawMarket);
   dark.addEventListener("change", drawAll);
-  drawAll();
+  drawAll().then(() => {
+    document.documentElement.dataset.drawn = "all";
+    if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView(); // charts have moved it
+  });
 })();

@@ -33,8 +33,8 @@ Each rectangle is a settlement, over the interval for which it charged. Colour: 
 (rate &times; 8,760 / hours of the interval); orange: longs pay shorts; blue: shorts pay longs. A dashed
 frame: the rate is not proven. A ring: the interval is not. Grey: nothing is known."""
 _ANNOUNCED: Final = """\
-No settlement with a proven rate and interval lies in this span yet. Shown is what the venue announced last
-for each market&rsquo;s next one, in basis points an interval; above zero, longs pay shorts."""
+No settlement with a proven rate and interval lies in this span yet. In its place: what the venue announced
+last for each market&rsquo;s next one, in basis points an interval; above zero, longs pay shorts."""
 _UNGRADED: Final = """\
 <p class="none">No minute is graded yet: each is judged when it is over and its candle has come.</p>"""
 _UNITS: Final = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
@@ -108,10 +108,9 @@ def _texts(frames: Frames, scope: Scope) -> dict[str, str]:
         "depth_found": escape(findings.depth(frames)),
         "options": "\n".join(f"<option>{escape(market)}</option>" for market in scope.chosen),
         "mapped": most,
+        "of_each": _of_each(scope),
         "chosen": _most("Offered are", MOST_CHOSEN, len(names)),
         "map_bucket": _bucket(scope.map_every),
-        "trade_bucket": _bucket(scope.trade_every),
-        "line_bucket": _bucket(scope.line_every),
         "calendar_bucket": _bucket(scope.calendar_every),
     }
 
@@ -119,6 +118,13 @@ def _texts(frames: Frames, scope: Scope) -> dict[str, str]:
 def _most(what: str, most: int, number: int) -> str:
     """What is said where not every market is shown."""
     return f"{what} the {most} markets with most turnover of {number:,}." if number > most else ""
+
+
+def _of_each(scope: Scope) -> str:
+    trades, others = _bucket(scope.trade_every), _bucket(scope.line_every)
+    if trades == others:
+        return f"Each point is of {others}."
+    return f"Prices and volumes are of each {trades}, the other figures of each {others}."
 
 
 def _facts(frames: Frames, scope: Scope) -> str:
@@ -147,7 +153,7 @@ def _whole(frames: Frames) -> str:
         "<p>Each minute of each market is checked against the venue&rsquo;s own candle. "
         f"Judged: {judged}.</p>\n"
         f'<div class="bar" role="img" aria-label="Share of the minutes by grade: {told}">{bar}</div>\n'
-        f'<ul class="key">\n{key}\n</ul>'
+        f'<ul class="grades">\n{key}\n</ul>'
     )
 
 
@@ -160,7 +166,7 @@ def _gaps(frames: Frames) -> str:
     rows = frames.missing
     if not rows.height:
         return "<p>Every gap was repaired.</p>" if frames.gaps.height else "<p>There is no gap.</p>"
-    names = ("market", "of", "why", "from, UTC", "still missing", "repaired")
+    names = ("markets", "of", "why", "from, UTC", "still missing", "repaired")
     head = "".join(f'<th scope="col">{name}</th>' for name in names)
     body = "\n".join(_gap(row) for row in rows.head(MOST_MISSING).iter_rows(named=True))
     caption = f"What is still missing: the longest of {words.many(rows.height, 'gap')}"
@@ -172,7 +178,7 @@ def _gaps(frames: Frames) -> str:
 
 def _gap(row: dict[str, Any]) -> str:
     cells = (
-        row["market"] if row["market"] is not None else "all",
+        "all markets" if row["everywhere"] else words.listed(row["markets"]),
         row["stream"],
         row["reason"],
         words.instant(row["from"]),

@@ -95,8 +95,8 @@ def find_scope(
     Raises UnknownNameError for a market that is not there, and EmptyRangeError for a span without rows.
     """
     first, last = (None if each is None else moment(each) for each in (start, end))
-    recorded = _recorded(lake.files())
-    scope = Scope(data_dir, first or recorded[0], last or recorded[1], (first, last), ())
+    begins, ends = _bounds(lake.files(), first, last)
+    scope = Scope(data_dir, begins, ends, (first, last), ())
     every = scope.map_every
     rows = lake.volume(markets or None, start=scope.since(every), end=last, every=every)
     traded = scope.within(rows, every).select("market", pl.coalesce("turnover", "candle_turnover"))
@@ -127,20 +127,26 @@ def floor(time: datetime, every: str) -> datetime:
     return midnight + (time - midnight) // length * length
 
 
-def _recorded(files: Sequence[FileInfo]) -> tuple[datetime, datetime]:
-    """From when to when the lake reaches, by the venue's clock where it tells the time.
+def _bounds(
+    files: Sequence[FileInfo], first: datetime | None, last: datetime | None
+) -> tuple[datetime, datetime]:
+    """From when to when there is something to show: as far as it is asked for, else as was recorded.
 
-    Candles are asked for from before the recording. States are of our clock: those of a replay are years off.
+    By the venue's clock, where it tells the time. Candles are asked for from before the recording, and states
+    are of our clock, on which a replay is of another time: they widen it only where they touch it.
     """
-    pushed = _ends(files, ("trades", "depth"))
-    states = _ends(files, ("state",))
-    if pushed is None:
-        pushed = states or _ends(files, ("klines",))
-    elif states is not None and states[0] < pushed[1] and pushed[0] < states[1]:
-        pushed = min(pushed[0], states[0]), max(pushed[1], states[1])
-    if pushed is None:
+    pushed, states, candles = (
+        _ends(files, tables) for tables in (("trades", "depth"), ("state",), ("klines",))
+    )
+    recorded = pushed or states or candles
+    if recorded is None:
         raise EmptyRangeError("the lake is empty: `recorder publish` brings in what its journal holds")
-    return pushed
+    if states is not None and states[0] < recorded[1] and recorded[0] < states[1]:
+        recorded = min(recorded[0], states[0]), max(recorded[1], states[1])
+    earliest = min(recorded[0], (candles or recorded)[0])
+    begins = recorded[0] if first is None else max(first, earliest)
+    ends = recorded[1] if last is None else min(last, recorded[1])
+    return (begins, ends) if begins < ends else (first or begins, last or ends)
 
 
 def _ends(files: Sequence[FileInfo], tables: Sequence[str]) -> tuple[datetime, datetime] | None:

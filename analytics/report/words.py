@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Final
 
 import polars as pl
@@ -36,8 +37,7 @@ def price(number: float | None) -> str:
     """A price with the digits that it has, seven at most."""
     if number is None:
         return UNKNOWN
-    digits = f"{number:.7g}"
-    return digits if "e" in digits or abs(number) < 1 else f"{float(digits):,.10g}"
+    return f"{Decimal(f'{number:.7g}'):,f}"
 
 
 def bps(number: float | None, *, signed: bool = False) -> str:
@@ -81,12 +81,11 @@ def instant(time: datetime) -> str:
 
 
 def span(first: datetime, end: datetime) -> str:
-    """From when to when, with the day once where it is one."""
+    """From when to when, with the day once where it is one; seconds where they are not few of many."""
     begin, last = first.astimezone(UTC), end.astimezone(UTC)
-    if begin.date() == last.date():
-        fine = "%H:%M" if not begin.second and not last.second else "%H:%M:%S"
-        return f"{begin:%-d %B %Y}, {begin:{fine}} to {last:{fine}} UTC"
-    return f"{instant(begin)} to {instant(last)} UTC"
+    clock = "%H:%M" if last - begin > timedelta(hours=1) or not (begin.second or last.second) else "%H:%M:%S"
+    day = "" if begin.date() == last.date() else f"{last:%-d %B %Y}, "
+    return f"{begin:%-d %B %Y}, {begin:{clock}} to {day}{last:{clock}} UTC"
 
 
 def listed(names: Iterable[str], most: int = 3) -> str:

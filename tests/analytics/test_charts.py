@@ -12,7 +12,7 @@ from drawings import marks_of, rows_of_chart, shapes_of, svg_of, width_of
 
 from analytics import charts, open_lake
 from analytics.charts import calendar
-from analytics.charts.gaps import on_venue_clock
+from analytics.charts.gaps import by_markets, on_venue_clock
 from analytics.charts.theme import DARK, GRADES, LIGHT
 from analytics.errors import NothingToShowError
 
@@ -117,11 +117,17 @@ class TestFunding:
         assert rgb(paid)[0] > rgb(paid)[2]
         assert rgb(got)[0] < rgb(got)[2]
 
-    def test_zero_is_in_the_middle_and_one_great_rate_does_not_bleach_the_others(self):
-        rates = [("AAA", 8 * at, 8.0, 0.09) for at in range(1, 40)]
-        chart = charts.funding_map(self.settled(*rates, ("AAA", 320, 8.0, 30.0))).to_dict()
-        scale = chart["layer"][0]["encoding"]["color"]["scale"]
-        assert (scale["domain"], scale["domainMid"], scale["clamp"]) == ([-0.1, 0.1], 0, True)
+    def test_zero_is_in_the_middle_and_a_great_rate_does_not_bleach_the_others(self):
+        rates = [("AAA", 8 * at, 8.0, apr) for at, apr in enumerate((0.0, 0.1, 29.0, -0.1), 1)]
+        chart = charts.funding_map(self.settled(*rates))
+        drawn = [rgb(shape["fill"]) for shape in shapes_of(svg_of(chart))["rect"]]
+        none, little, much, got = (max(colour) - min(colour) for colour in drawn)
+        assert none < 5
+        assert little > 20
+        assert got > 20
+        assert much > little
+        scale = chart.to_dict()["layer"][0]["encoding"]["color"]["scale"]
+        assert (scale["domain"], scale["domainMid"]) == ([-50, 50], 0)
 
     def test_settlements_without_a_proven_interval_are_told_of(self):
         with pytest.raises(NothingToShowError, match="2 settlements were seen"):
@@ -155,7 +161,7 @@ class TestLines:
 
     def test_buys_are_drawn_upwards_and_sells_downwards(self):
         frame = by_the_hour([0], turnover=[10.0], buy_turnover=[4.0], imbalance=[-0.2], trades=[3])
-        buy, sell = shapes_of(svg_of(charts.volume(frame)))["rect"]
+        buy, sell, _ = shapes_of(svg_of(charts.volume(frame)))["rect"]
         heights = [float(shape["d"].partition("v")[2].partition("h")[0]) for shape in (buy, sell)]
         assert heights[1] == pytest.approx(1.5 * heights[0], rel=0.02)
         assert buy["fill"] != sell["fill"]
@@ -210,7 +216,7 @@ class TestProfile:
 
     def test_bins_are_the_point_of_control_the_value_area_and_the_rest(self):
         rows = rows_of_chart(charts.volume_profile(*self.frames()))
-        assert [row["part"] for row in rows] == ["other prices", "point of control", "value area, 70 %"]
+        assert [row["part"] for row in rows] == ["other", "point of control", "value area"]
 
     def test_bars_are_as_long_as_their_volumes(self):
         bars = shapes_of(svg_of(charts.volume_profile(*self.frames())))["rect"]
@@ -280,6 +286,15 @@ class TestCalendar:
         ends = [{"ts_end": DAY + HOUR + minutes * MINUTE, "reason": str(minutes)} for minutes in (1, 9, 5)]
         rows = rows_of_chart(charts.coverage_map(self.coverage(), self.gaps(*ends)), 1)
         assert {row["reason"] for row in rows} == {"9", "5"}
+
+    def test_what_fell_out_together_is_told_once(self):
+        pairs = [("AAA", "trade"), ("BBB", "trade"), ("AAA", "depth"), ("BBB", "depth"), (None, "state")]
+        together = [{"market": market, "stream": stream} for market, stream in pairs]
+        alone = {"market": "BBB", "reason": "silence", "remains_end": DAY + 3 * HOUR}
+        told = by_markets(on_venue_clock(self.gaps(*together, alone), DAY + 5 * HOUR), 2)
+        assert told.select("stream", "everywhere", "markets", "remains_seconds").rows() == [
+            ("trade", False, ["BBB"], 7200.0), ("depth, state, trade", True, [], 3600.0)
+        ]  # fmt: skip
 
     def test_gaps_are_told_by_the_venues_clock(self):
         lagging = {"lag_low_us": 1_000_000, "lag_high_us": 3_000_000}

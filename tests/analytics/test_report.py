@@ -16,6 +16,7 @@ from lakedays import HOUR_US, MINUTE_US, SECOND_US, book, state, trade
 from typer.testing import CliRunner
 
 from analytics import EmptyRangeError, open_lake
+from analytics.charts.theme import LIGHT
 from analytics.report import words
 from analytics.report.gather import gather
 from analytics.report.page import _texts, page
@@ -23,6 +24,7 @@ from analytics.report.scope import bucket, find_scope, floor
 from recorder.cli import app
 
 HOSTILE = "</script><script>alert(1)</script><!--&amp;\"'"
+HOUR_30 = timedelta(hours=30, seconds=5)
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MAPS = ("funding", "spread", "depth", "coverage")
@@ -288,6 +290,16 @@ class TestMuch:
         assert frames.coverage["hour"].to_list() == [DAY]
         assert frames.volume["bucket"].min() == DAY + timedelta(minutes=5)
 
+    def test_settlements_are_of_each_interval_that_touches_the_span(self, data_dir):
+        _, frames = scoped(data_dir, ["AAA"], "2026-11-22T10:00", "2026-11-22T18:00")
+        rows = frames.settlements.select("ts_settled", "interval_hours").rows()
+        assert [(at.hour, length) for at, length in rows] == [(12, 4.0), (16, 4.0), (20, 4.0)]
+
+    def test_a_span_that_is_asked_for_beyond_what_there_is_ends_where_that_ends(self, data_dir):
+        scope = find_scope(open_lake(data_dir), data_dir, ["AAA"], "2026-11-23", "2030-01-01")
+        assert scope.first == DAY + timedelta(days=1)
+        assert DAY + timedelta(days=1) < scope.end <= DAY + timedelta(days=2)
+
     @pytest.mark.parametrize(
         ("days", "most", "expected"), [(0.01, 100, "1m"), (1, 100, "15m"), (3, 100, "1h"), (900, 100, "1d")]
     )
@@ -314,6 +326,7 @@ def test_a_browser_without_a_network_draws_every_chart_and_complains_of_nothing(
     assert set(drawn) == {*MAPS, *(f"market {name}" for name in OF_MARKET)}
     assert re.findall(r".*CONSOLE.*", done.stderr) == []
     assert done.stdout.count('role="graphics-document"') == len(drawn)
+    assert done.stdout.count(f'fill="{LIGHT["style"]["unseen"]["fill"]}"') == len(MAPS)
 
 
 class TestWords:
@@ -327,7 +340,7 @@ class TestWords:
             (words.amount(2.5e9), "2.5B"),
             (words.amount(None), "not known"),
             (words.price(61_602.01), "61,602.01"),
-            (words.price(0.00001234), "1.234e-05"),
+            (words.price(0.00001234), "0.00001234"),
             (words.price(5_000.0), "5,000"),
             (words.bps(0.0123), "0.012 bps"),
             (words.bps(-12.34, signed=True), "-12.3 bps"),
@@ -341,6 +354,8 @@ class TestWords:
             (words.lasting(timedelta(hours=26)), "1 day 2 hours"),
             (words.lasting(timedelta(milliseconds=3)), "under a second"),
             (words.span(DAY, DAY + timedelta(minutes=5)), "22 November 2026, 00:00 to 00:05 UTC"),
+            (words.span(DAY, DAY + timedelta(seconds=20)), "22 November 2026, 00:00:00 to 00:00:20 UTC"),
+            (words.span(DAY, DAY + HOUR_30), "22 November 2026, 00:00 to 23 November 2026, 06:00 UTC"),
             (words.listed(["a", "b", "c", "d"]), "a, b, c and 1 more"),
         ],
     )
