@@ -81,5 +81,7 @@ def source_views(data_dir: Path, files: list[FileInfo], window: Window = EVERYTH
         if name in PARTS:
             is_open = name.startswith("open")
             of_table = [file for file in of_table if not file.rows or (file.date not in closed) == is_open]
+        # How many rows there are is guessed from the first file: one without rows is read where it is alone.
+        of_table = [file for file in of_table if file.rows] or of_table
         paths = ", ".join(quoted(str(data_dir / "lake" / file.path)) for file in of_table)
         yield table_view(name, f"[{paths}]", table=table, where=window.condition(table))
