@@ -48,15 +48,19 @@ COMMON: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """A bucket: the name of its column, its length, and its start as SQL of a minute's start."""
+    """A bucket: the name of its column, and its length, of which a day holds a whole number."""
 
     column: str
     seconds: int
-    start: str
+
+    @property
+    def start(self) -> str:
+        """Its start as SQL of a minute's start: whole numbers, for calendars cost more than all else."""
+        return f"timestamp_micros(unix_micros(minute) - unix_micros(minute) % {self.seconds}000000)"
 
 
-HOUR: Final = Grain("hour", 3_600, "date_trunc('hour', minute)")
-DAY: Final = Grain("day", DAY_S, "date_trunc('day', minute)")
+HOUR: Final = Grain("hour", 3_600)
+DAY: Final = Grain("day", DAY_S)
 _LONGER: Final = {"_1h": HOUR, "_1d": DAY}
 
 
