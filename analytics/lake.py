@@ -7,8 +7,9 @@ from typing import Final, TypeVar
 
 import duckdb
 
-from analytics.opened import committed, source_views
-from analytics.views import MACROS, question_views
+from analytics.opened import any_open, committed, source_views
+from analytics.questions import open_questions, questions
+from analytics.views import MACROS, empty_view, question_view
 from recorder.lake.store.manifest import FileInfo, read_files
 
 ATTEMPTS: Final = 20
@@ -24,8 +25,9 @@ class Lake:
         self._data_dir = data_dir.resolve()
         self._files: list[FileInfo] | None = None
         self._connection = connection()
+        self._without_rows: dict[str, str] = {}
         # A lake that cannot be read says so here; views look at files, which may be merged away meanwhile.
-        self.sql("\n".join(question_views()))
+        self.sql("")
 
     def sql(self, query: str) -> duckdb.DuckDBPyRelation | None:
         """Run statements; the last one's rows as a relation (`.pl()`, `.df()`, `.arrow()`), None for no text.
@@ -69,13 +71,32 @@ class Lake:
             return
         for statement in source_views(self._data_dir, files):
             self._connection.execute(statement)
+        if self._files is None:
+            self._make_questions()
+        day_is_open = any_open(files)
+        for each in open_questions():
+            view = question_view(each) if day_is_open else self._without_rows[each.name]
+            self._connection.execute(view)
         self._files = files
+
+    def _make_questions(self) -> None:
+        """Every question as a view. Those of open days are without rows: to plan them costs as much as to
+        answer from what is stored, so they are only made where a day is open."""
+        of_open_days = {each.name for each in open_questions()}
+        for each in questions():
+            self._connection.execute(question_view(each))
+            if each.name in of_open_days:
+                found = self._connection.sql(f"DESCRIBE {each.name}").fetchall()
+                view = empty_view(each.name, {row[0]: row[1] for row in found})
+                self._connection.execute(view)
+                self._without_rows[each.name] = view
 
 
 def connection() -> duckdb.DuckDBPyConnection:
     """An empty database that speaks the words of the questions, in UTC."""
     made = duckdb.connect()
-    made.execute("\n".join(("SET TimeZone = 'UTC';", *MACROS)))
+    # Each file's footer is read once as long as it does not change, not twice for every query.
+    made.execute("\n".join(("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true;", *MACROS)))
     return made
 
 

@@ -71,6 +71,12 @@ def closed_days(files: Iterable[FileInfo]) -> set[str]:
     return with_minutes - loose
 
 
+def any_open(files: Iterable[FileInfo]) -> bool:
+    """Whether there are rows of a day whose `minutes` are not made of all its rows."""
+    held = [file for file in files if file.rows and file.table in _ROLLED_UP]
+    return bool({file.date for file in held} - closed_days(files))
+
+
 def source_views(data_dir: Path, files: list[FileInfo], window: Window = EVERYTHING) -> Iterator[str]:
     """Statements that make every table, and every part of one, a view of the files that hold it."""
     closed = closed_days(files)

@@ -145,6 +145,19 @@ def questions() -> tuple[Question, ...]:
     return tuple(found[name] for name in TopologicalSorter(graph).static_order())
 
 
+@functools.cache
+def open_questions() -> tuple[Question, ...]:
+    """Those that say something of open days only, each after those it reads: they read the open parts, one
+    another, and gaps. Where no day is open, they have no rows."""
+    known = {name for name in PARTS if name.startswith("open")} | {"gaps"}
+    found: list[Question] = []
+    for each in questions():
+        if known.issuperset(each.source) and each.source != ("gaps",):
+            known.add(each.name)
+            found.append(each)
+    return tuple(found)
+
+
 def _is_bucketed(question: Question) -> bool:
     return "minute AS bucket," in question.sql
 

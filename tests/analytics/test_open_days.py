@@ -77,6 +77,16 @@ def test_every_answer_is_the_same_before_and_after_compaction(tmp_path):
                 assert differing == {}, name
 
 
+def test_where_every_day_is_closed_nothing_is_planned_for_open_ones(tmp_path):
+    with lake_at(tmp_path) as day:
+        lake = open_lake(tmp_path)
+        missing = fill(day, 3)
+        plan = "EXPLAIN SELECT * FROM spread_1h"
+        assert "lead(" in lake.sql(plan).fetchall()[0][1]
+        day.compact(missing)
+        assert "lead(" not in lake.sql(plan).fetchall()[0][1]
+
+
 def test_a_late_row_opens_its_day_again(tmp_path):
     with lake_at(tmp_path) as day:
         missing = fill(day, 3)
