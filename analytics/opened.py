@@ -81,11 +81,19 @@ class Snapshot:
                 of_table = [
                     each for each in of_table if not each.rows or (each.date not in closed) == is_open
                 ]
+            # How many rows there are is guessed from the first file: one without rows is read where it is alone.
+            of_table = [each for each in of_table if each.rows] or of_table
             paths = ", ".join(quoted(str(self.data_dir / "lake" / each.path)) for each in of_table)
             with_tail = table in self.tail and not name.startswith("closed")
             yield table_view(
                 name, f"[{paths}]", table=table, where=window.condition(table), with_tail=with_tail
             )
+
+    def any_open(self) -> bool:
+        """Whether there are rows of a day whose `minutes` are not made of all its rows."""
+        days = {each.date for each in self.files if each.rows and each.table in _ROLLED_UP}
+        days |= {day for name in _ROLLED_UP for day in self._tail_days(name)}
+        return bool(days - self.closed_days())
 
     def range(self) -> tuple[datetime, datetime] | None:
         """The time of the first and of the last row of what the exchange told; None where there is none."""

@@ -50,15 +50,19 @@ COMMON: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """A bucket: the name of its column, its length, and its start as SQL of a minute's start."""
+    """A bucket: the name of its column, and its length, of which a day holds a whole number."""
 
     column: str
     seconds: int
-    start: str
+
+    @property
+    def start(self) -> str:
+        """Its start as SQL of a minute's start: whole numbers, for calendars cost more than all else."""
+        return f"timestamp_micros(unix_micros(minute) - unix_micros(minute) % {self.seconds}000000)"
 
 
-HOUR: Final = Grain("hour", 3_600, "date_trunc('hour', minute)")
-DAY: Final = Grain("day", DAY_S, "date_trunc('day', minute)")
+HOUR: Final = Grain("hour", 3_600)
+DAY: Final = Grain("day", DAY_S)
 _LONGER: Final = {"_1h": HOUR, "_1d": DAY}
 
 
@@ -169,6 +173,19 @@ def questions() -> tuple[Question, ...]:
     known = {*TABLES, *PARTS}
     graph = {name: set(question.source) - known for name, question in sorted(found.items())}
     return tuple(found[name] for name in TopologicalSorter(graph).static_order())
+
+
+@functools.cache
+def open_questions() -> tuple[Question, ...]:
+    """Those that say something of open days only, each after those it reads: they read the open parts, one
+    another, and gaps. Where no day is open, they have no rows."""
+    known = {name for name in PARTS if name.startswith("open")} | {"gaps"}
+    found: list[Question] = []
+    for each in questions():
+        if known.issuperset(each.source) and each.source != ("gaps",):
+            known.add(each.name)
+            found.append(each)
+    return tuple(found)
 
 
 def _is_bucketed(question: Question) -> bool:

@@ -10,9 +10,9 @@ import duckdb
 import pyarrow as pa
 
 from analytics.opened import Snapshot, Window, committed
-from analytics.questions import Question, needed, questions
+from analytics.questions import Question, needed, open_questions, questions
 from analytics.tail import Following
-from analytics.views import MACROS, question_view
+from analytics.views import MACROS, empty_view, question_view
 from recorder.lake.store.manifest import FileInfo, read_files
 
 ATTEMPTS: Final = 20
@@ -35,6 +35,7 @@ class Reader:
         self._files: list[FileInfo] | None = None
         self._kept = _database()
         self._made: set[str] = set()
+        self._day_is_open = False
         self.ask("")  # a lake that cannot be read says so here
 
     def snapshot(self) -> Snapshot:
@@ -82,6 +83,8 @@ class Reader:
             if each.name not in self._made:
                 self._kept.execute(question_view(each))
                 self._made.add(each.name)
+                if not self._day_is_open and each in open_questions():
+                    self._kept.execute(_without_rows(self._kept, each.name))
 
     def _refresh(self) -> None:
         snapshot = self.snapshot()
@@ -90,6 +93,9 @@ class Reader:
         _register(self._kept, snapshot.tail)
         self._kept.execute("\n".join(snapshot.views()))
         self._files = snapshot.files
+        if snapshot.any_open() != self._day_is_open:
+            self._day_is_open = not self._day_is_open
+            self._made.clear()
 
     def _again(self, ask: Callable[[], T]) -> T:
         """Ask, and once more whenever files were moved away meanwhile."""
@@ -114,9 +120,16 @@ class Reader:
 def _database(tail: Mapping[str, pa.Table] | None = None) -> duckdb.DuckDBPyConnection:
     """An empty database that speaks the words of the questions, in UTC."""
     made = duckdb.connect()
-    made.execute("\n".join(("SET TimeZone = 'UTC';", *MACROS)))
+    # Each file's footer is read once as long as it does not change, not twice for every query.
+    made.execute("\n".join(("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true;", *MACROS)))
     _register(made, tail or {})
     return made
+
+
+def _without_rows(database: duckdb.DuckDBPyConnection, name: str) -> str:
+    """A question about open days where there are none: to plan it would cost as much as to answer the others."""
+    found = database.sql(f"DESCRIBE {name}").fetchall()
+    return empty_view(name, {row[0]: row[1] for row in found})
 
 
 def _register(database: duckdb.DuckDBPyConnection, tail: Mapping[str, pa.Table]) -> None:

@@ -50,6 +50,4 @@ def grain(every: str) -> Grain | None:
             f"{every!r} is no whole number of minutes: this is asked by 1m, 5m, 15m, 1h, 4h, 1d ..."
         )
     named = {MINUTE_S: None, HOUR.seconds: HOUR, DAY.seconds: DAY}
-    us = length * 1_000_000
-    start = f"timestamp_micros(unix_micros(minute) - unix_micros(minute) % {us})"
-    return named.get(length, Grain("bucket", length, start))
+    return named.get(length, Grain("bucket", length))

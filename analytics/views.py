@@ -1,7 +1,7 @@
 """The lake as SQL: its tables as views, the parts of tables that questions read, and every question."""
 # ruff: noqa: S608  # text is put together from our own names
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -67,6 +67,12 @@ def table_view(
 def question_view(question: Question) -> str:
     """A question as a view of its name."""
     return f"CREATE OR REPLACE VIEW {question.name} AS\n{question.sql};"
+
+
+def empty_view(name: str, columns: Mapping[str, str]) -> str:
+    """A view of no rows, with columns of these types: nothing is planned for it, and nothing read."""
+    nulls = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in columns.items())
+    return f"CREATE OR REPLACE VIEW {name} AS SELECT {nulls} WHERE false;"
 
 
 def question_views() -> list[str]:

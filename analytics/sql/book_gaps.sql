@@ -1,58 +1,86 @@
 -- Question: when were a market's books not received by any recorder?
--- Grain: market, span; only of markets with books in days whose minutes are not stored yet.
+-- Grain: market, UTC day of its books, span; only of days whose minutes are not stored yet.
 -- Units:
 --   start_us | us since the epoch, the recorder's clock | the first instant missed
 --   end_us | us since the epoch, the recorder's clock | the first instant received again; far ahead while missing
 -- Source: gaps, open_depth.
 -- Note: what one recorder received is not missing, whatever another one missed: the spans of each recorder are
---       joined, then those are kept in which as many miss as ever told of a gap of this market. Gaps of reason
---       missed are not the records', but made from the grades: they are left out, as when dt is stored.
-WITH of_market AS (
-    SELECT DISTINCT market
+--       joined, then those are kept in which as many miss as ever told of a gap of this market. Only gaps that
+--       touch a book of the day, which stands a minute at most, are looked at; one of no market is of all. Gaps
+--       of reason missed are made from the grades, not told by records: they are left out, as when dt is stored.
+WITH days AS (
+    SELECT
+        market,
+        date,
+        unix_micros(min(ts_recv)) AS first_us,
+        unix_micros(max(ts_recv)) + 60000000 AS last_us
     FROM open_depth
+    GROUP BY market, date
+),
+
+twice AS (
+    SELECT 0 AS part
+    UNION ALL
+    SELECT 1 AS part
+),
+
+called AS (
+    SELECT days.*, CASE WHEN twice.part = 0 THEN days.market ELSE '' END AS told_as
+    FROM days
+    CROSS JOIN twice
 ),
 
 told AS (
     SELECT
-        of_market.market,
-        gaps.recorder,
-        unix_micros(gaps.remains_start) AS start_us,
-        coalesce(unix_micros(gaps.remains_end), 4611686018427387904) AS end_us
+        coalesce(market, '') AS told_as,
+        recorder,
+        unix_micros(remains_start) AS start_us,
+        coalesce(unix_micros(remains_end), 4611686018427387904) AS end_us
     FROM gaps
-    INNER JOIN of_market
-        ON gaps.market IS NULL OR gaps.market = of_market.market
-    WHERE
-        (gaps.stream IS NULL OR gaps.stream = 'depth')
-        AND gaps.reason <> 'missed'
-        AND gaps.remains_start IS NOT NULL
+    WHERE (stream IS NULL OR stream = 'depth') AND reason <> 'missed'
 ),
 
-recorders AS (
-    SELECT of_market.market, count(DISTINCT gaps.recorder) AS recorders
-    FROM gaps
-    INNER JOIN of_market
-        ON gaps.market IS NULL OR gaps.market = of_market.market
-    WHERE (gaps.stream IS NULL OR gaps.stream = 'depth') AND gaps.reason <> 'missed'
-    GROUP BY of_market.market
+of_days AS (
+    SELECT called.market, called.date, called.first_us, called.last_us, told.recorder, told.start_us, told.end_us
+    FROM called
+    INNER JOIN told ON told.told_as = called.told_as
+),
+
+ranked AS (
+    SELECT
+        *,
+        dense_rank() OVER (PARTITION BY market, date ORDER BY recorder) AS recorder_number
+    FROM of_days
+),
+
+counted AS (
+    SELECT
+        *,
+        max(recorder_number) OVER (PARTITION BY market, date) AS recorders
+    FROM ranked
 ),
 
 edges AS (
-    SELECT market, recorder, start_us AS at_us, 1 AS step
-    FROM told
-    WHERE start_us < end_us
-    UNION ALL
-    SELECT market, recorder, end_us AS at_us, -1 AS step
-    FROM told
-    WHERE start_us < end_us
+    SELECT
+        counted.market,
+        counted.date,
+        counted.recorder,
+        counted.recorders,
+        CASE WHEN twice.part = 0 THEN counted.start_us ELSE counted.end_us END AS at_us,
+        CASE WHEN twice.part = 0 THEN 1 ELSE -1 END AS step
+    FROM counted
+    CROSS JOIN twice
+    WHERE
+        counted.start_us < counted.end_us
+        AND counted.start_us <= counted.last_us
+        AND counted.end_us > counted.first_us
 ),
 
 nested AS (
     SELECT
-        market,
-        at_us,
-        step,
+        *,
         sum(step) OVER (
-            PARTITION BY market, recorder ORDER BY at_us, step DESC
+            PARTITION BY market, date, recorder ORDER BY at_us, step DESC
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS within
     FROM edges
@@ -61,18 +89,18 @@ nested AS (
 missing AS (
     SELECT
         market,
+        date,
+        recorders,
         at_us AS start_us,
         sum(step) OVER (
-            PARTITION BY market ORDER BY at_us, step
+            PARTITION BY market, date ORDER BY at_us, step
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS recorders,
-        lead(at_us) OVER (PARTITION BY market ORDER BY at_us, step) AS end_us
+        ) AS missing_at,
+        lead(at_us) OVER (PARTITION BY market, date ORDER BY at_us, step) AS end_us
     FROM nested
     WHERE (step = 1 AND within = 1) OR (step = -1 AND within = 0)
 )
 
-SELECT missing.market, missing.start_us, missing.end_us
+SELECT market, date, start_us, end_us
 FROM missing
-INNER JOIN recorders
-    ON recorders.market = missing.market AND recorders.recorders = missing.recorders
-WHERE missing.start_us < missing.end_us;
+WHERE missing_at = recorders AND start_us < end_us;

@@ -14,15 +14,12 @@
 --   bids | quote, base | levels, best first
 --   asks | quote, base | levels, best first
 --   stood_us | us | until the next book, at most 60 s, not past the end of the UTC day, nor into a gap of books
+--   number | - | 1 for the market's first book of the day, and so on
 -- Source: open_depth, book_gaps.
 -- Note: the rule is that of depth.dt, which is stored when a day is compacted.
-WITH timeline AS (
+WITH followed AS (
     SELECT
         market,
-        unix_micros(ts_recv) AS at_us,
-        1 AS is_book,
-        CAST(NULL AS BIGINT) AS start_us,
-        CAST(NULL AS BIGINT) AS end_us,
         date,
         ts_event,
         ts_recv,
@@ -34,56 +31,37 @@ WITH timeline AS (
         index_price,
         mark_price,
         bids,
-        asks
+        asks,
+        unix_micros(ts_event) AS event_us,
+        unix_micros(ts_recv) AS at_us,
+        row_number() OVER (PARTITION BY market, date ORDER BY ts_event, seq) AS number,
+        lead(unix_micros(ts_event)) OVER (PARTITION BY market, date ORDER BY ts_event, seq) AS next_us
     FROM open_depth
-    UNION ALL
+),
+
+spans AS (
     SELECT
         market,
-        start_us AS at_us,
-        0 AS is_book,
+        date,
         start_us,
         end_us,
-        NULL AS date,
-        NULL AS ts_event,
-        NULL AS ts_recv,
-        NULL AS seq,
-        NULL AS bid_price,
-        NULL AS bid_quantity,
-        NULL AS ask_price,
-        NULL AS ask_quantity,
-        NULL AS index_price,
-        NULL AS mark_price,
-        NULL AS bids,
-        NULL AS asks
+        lag(end_us) OVER (PARTITION BY market, date ORDER BY start_us) AS last_end_us
     FROM book_gaps
 ),
 
-known AS (
+ahead AS (
     SELECT
-        *,
-        max(end_us) OVER (
-            PARTITION BY market ORDER BY at_us, is_book
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-        ) AS missing_until_us,
-        min(start_us) OVER (
-            PARTITION BY market ORDER BY at_us, is_book
-            ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
-        ) AS missing_from_us
-    FROM timeline
-),
-
-followed AS (
-    SELECT
-        *,
-        unix_micros(ts_event) AS event_us,
-        lead(unix_micros(ts_event)) OVER (PARTITION BY market, date ORDER BY ts_event, seq) AS next_us
-    FROM known
-    WHERE is_book = 1
+        market,
+        date,
+        greatest(start_us - 60000000, coalesce(last_end_us, 0)) AS from_us,
+        start_us,
+        end_us
+    FROM spans
 )
 
 SELECT
-    market,
-    date,
+    followed.market,
+    followed.date,
     ts_event,
     ts_recv,
     seq,
@@ -96,12 +74,19 @@ SELECT
     mark_price,
     bids,
     asks,
-    CASE
-        WHEN missing_until_us > at_us THEN 0
-        ELSE least(
+    greatest(
+        least(
             coalesce(next_us, event_us - event_us % 86400000000 + 86400000000) - event_us,
             60000000,
-            coalesce(missing_from_us - at_us, 60000000)
-        )
-    END AS stood_us
-FROM followed;
+            coalesce(ahead.start_us - at_us, 60000000)
+        ),
+        0
+    ) AS stood_us,
+    number
+FROM followed
+LEFT JOIN ahead
+    ON
+        ahead.market = followed.market
+        AND ahead.date = followed.date
+        AND ahead.from_us <= followed.at_us
+        AND ahead.end_us > followed.at_us;

@@ -10,11 +10,11 @@
 -- Source: open_books.
 -- Note: the columns are those of the table minutes, in which compaction stores them.
 WITH levels AS (
-    SELECT market, date, ts_event, seq, mid, stood_us, 0 AS is_bid, explode(asks) AS level
+    SELECT market, date, 2 * number AS side, ts_event, mid, stood_us, 1 AS sign, explode(asks) AS level
     FROM open_books
     WHERE mid IS NOT NULL AND stood_us > 0
     UNION ALL
-    SELECT market, date, ts_event, seq, mid, stood_us, 1 AS is_bid, explode(bids) AS level
+    SELECT market, date, 2 * number + 1 AS side, ts_event, mid, stood_us, -1 AS sign, explode(bids) AS level
     FROM open_books
     WHERE mid IS NOT NULL AND stood_us > 0
 ),
@@ -23,11 +23,11 @@ offers AS (
     SELECT
         market,
         date,
+        side,
         unix_micros(ts_event) AS event_us,
-        seq,
         mid,
         stood_us,
-        is_bid,
+        sign,
         level.price AS price,
         level.price * level.quantity AS value
     FROM levels
@@ -38,8 +38,8 @@ reached AS (
     SELECT
         *,
         sum(value) OVER (
-            PARTITION BY market, date, event_us, seq, is_bid
-            ORDER BY CASE WHEN is_bid = 1 THEN -price ELSE price END
+            PARTITION BY market, date, side
+            ORDER BY sign * price
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS value_to_here
     FROM offers
@@ -49,18 +49,17 @@ sides AS (
     SELECT
         market,
         date,
-        event_us,
-        seq,
-        is_bid,
-        mid,
-        stood_us,
+        min(event_us) AS event_us,
+        min(sign) AS sign,
+        min(mid) AS mid,
+        min(stood_us) AS stood_us,
         sum(CASE WHEN abs(price - mid) <= mid * 1e-3 THEN value ELSE 0e0 END) AS near,
         CASE
             WHEN sum(value) >= 1e4
                 THEN 1e4 / sum(greatest(least(value, 1e4 - (value_to_here - value)), 0e0) / price)
         END AS taken_at
     FROM reached
-    GROUP BY market, date, event_us, seq, is_bid, mid, stood_us
+    GROUP BY market, date, side
 ),
 
 parts AS (
@@ -73,9 +72,9 @@ stays AS (
     SELECT
         sides.market,
         sides.date,
-        sides.is_bid,
+        sides.sign,
         sides.near,
-        1e4 * CASE WHEN is_bid = 1 THEN 1 - taken_at / mid ELSE taken_at / mid - 1 END AS cost_bps,
+        1e4 * sign * (taken_at / mid - 1) AS cost_bps,
         event_us - event_us % 60000000 + 60000000 * parts.part AS at_us,
         CASE
             WHEN parts.part = 0 THEN least(stood_us, 60000000 - event_us % 60000000)
@@ -89,12 +88,12 @@ SELECT
     market,
     date,
     timestamp_micros(at_us) AS minute,
-    sum(CASE WHEN is_bid = 1 THEN near * us ELSE 0e0 END) / 1e6 AS bid_depth_seconds,
-    sum(CASE WHEN is_bid = 0 THEN near * us ELSE 0e0 END) / 1e6 AS ask_depth_seconds,
-    sum(CASE WHEN is_bid = 0 AND cost_bps IS NOT NULL THEN us ELSE 0 END) / 1e6 AS cost_buy_seconds,
-    coalesce(sum(CASE WHEN is_bid = 0 THEN cost_bps * us END), 0e0) / 1e6 AS cost_buy_bps_seconds,
-    sum(CASE WHEN is_bid = 1 AND cost_bps IS NOT NULL THEN us ELSE 0 END) / 1e6 AS cost_sell_seconds,
-    coalesce(sum(CASE WHEN is_bid = 1 THEN cost_bps * us END), 0e0) / 1e6 AS cost_sell_bps_seconds
+    sum(CASE WHEN sign = -1 THEN near * us ELSE 0e0 END) / 1e6 AS bid_depth_seconds,
+    sum(CASE WHEN sign = 1 THEN near * us ELSE 0e0 END) / 1e6 AS ask_depth_seconds,
+    sum(CASE WHEN sign = 1 AND cost_bps IS NOT NULL THEN us ELSE 0 END) / 1e6 AS cost_buy_seconds,
+    coalesce(sum(CASE WHEN sign = 1 THEN cost_bps * us END), 0e0) / 1e6 AS cost_buy_bps_seconds,
+    sum(CASE WHEN sign = -1 AND cost_bps IS NOT NULL THEN us ELSE 0 END) / 1e6 AS cost_sell_seconds,
+    coalesce(sum(CASE WHEN sign = -1 THEN cost_bps * us END), 0e0) / 1e6 AS cost_sell_bps_seconds
 FROM stays
 WHERE us > 0
 GROUP BY market, date, at_us;

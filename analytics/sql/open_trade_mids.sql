@@ -18,7 +18,7 @@ WITH numbered AS (
         unix_micros(ts_event) AS since_us,
         stood_us,
         mid,
-        row_number() OVER (PARTITION BY market, date ORDER BY ts_event, seq) AS number
+        number
     FROM open_books
 ),
 

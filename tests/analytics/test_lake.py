@@ -62,6 +62,12 @@ def test_times_are_utc(data_dir):
     assert rows(data_dir, "SELECT current_setting('TimeZone')") == [("UTC",)]
 
 
+def test_queries_are_planned_for_as_many_rows_as_there_are(data_dir):
+    """The file without rows that every table has would make it none, and an ASOF JOIN a loop in a loop."""
+    [(_, plan)] = rows(data_dir, "EXPLAIN SELECT * FROM trades ASOF JOIN depth USING (market, ts_event)")
+    assert "~0 rows" not in plan
+
+
 class TestQuestions:
     def test_each_file_is_one_statement_with_question_grain_units_and_source(self):
         views = question_views()

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 
 import duckdb
 import pytest
@@ -75,6 +76,27 @@ def test_every_answer_is_the_same_before_and_after_compaction(tmp_path):
             for one, other in zip(before[name], after, strict=True):
                 differing = {c: (one[c], other[c]) for c in one if not same(one[c], other[c])}
                 assert differing == {}, name
+
+
+def test_where_every_day_is_closed_nothing_is_planned_for_open_ones(tmp_path):
+    with lake_at(tmp_path) as day:
+        lake = open_lake(tmp_path)
+        missing = fill(day, 3)
+        plan = "EXPLAIN SELECT * FROM spread_1h"
+        assert "lead(" in lake.sql(plan).fetchall()[0][1]
+        day.compact(missing)
+        assert "lead(" not in lake.sql(plan).fetchall()[0][1]
+
+
+def test_a_question_about_closed_days_reads_no_row_of_an_open_one(tmp_path):
+    """What is asked of the books of one day goes before what is made of all of them."""
+    with lake_at(tmp_path) as day:
+        day.compact(fill(day, 3))
+        fill(day, 4, later=1)
+    lake = open_lake(tmp_path)
+    [(_, plan)] = lake.sql("EXPLAIN ANALYZE SELECT * FROM spread_1h WHERE date = '2026-11-22'").fetchall()
+    assert "/minutes/date=2026-11-22" in plan
+    assert re.findall(r"/(?:depth|trades)/date=[-\d]*", plan) == []
 
 
 def test_a_late_row_opens_its_day_again(tmp_path):

@@ -452,7 +452,7 @@ class TestBounds:
 
     def test_one_market_of_one_hour_is_found_by_statistics(self, day, monkeypatch):
         """Those that hold it, and the two at the market's edges, which hold other markets too."""
-        monkeypatch.setattr(files, "ROW_GROUP_ROWS", 64)
+        monkeypatch.setattr(files, "DAY_ROW_GROUP_ROWS", 64)
         every = range(0, 24 * HOUR_US, HOUR_US // 50)
         day.add("trades", *(trade(ts, ts, market=name) for name in MARKETS_OF_TEST for ts in every)).compact()
         [info] = day.manifest.files("trades")
