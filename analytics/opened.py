@@ -81,7 +81,7 @@ class Snapshot:
                 of_table = [
                     each for each in of_table if not each.rows or (each.date not in closed) == is_open
                 ]
-            # How many rows there are is guessed from the first file: one without rows is read where it is alone.
+            # How many rows there are is guessed from the first file: one without rows stands only alone.
             of_table = [each for each in of_table if each.rows] or of_table
             paths = ", ".join(quoted(str(self.data_dir / "lake" / each.path)) for each in of_table)
             with_tail = table in self.tail and not name.startswith("closed")

@@ -127,7 +127,7 @@ def _database(tail: Mapping[str, pa.Table] | None = None) -> duckdb.DuckDBPyConn
 
 
 def _without_rows(database: duckdb.DuckDBPyConnection, name: str) -> str:
-    """A question about open days where there are none: to plan it would cost as much as to answer the others."""
+    """A question about open days where there are none: to plan it costs as much as to answer the others."""
     found = database.sql(f"DESCRIBE {name}").fetchall()
     return empty_view(name, {row[0]: row[1] for row in found})
 
