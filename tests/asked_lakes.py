@@ -6,6 +6,7 @@ import math
 import random
 
 from lakedays import DATE, DAY_US, MINUTE_US, SECOND_US, Day, book, rows_of, state, trade
+from once import once
 
 from recorder.lake.spans import spans_of
 from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, Commit, Manifest
@@ -168,6 +169,17 @@ def moved(rows, later):
             elif name in {"trade_id", "seq"}:
                 row[name] = value + later * 1_000_000
     return rows
+
+
+def two_days(tmp_path_factory):
+    """A lake of two days of three markets, of which the first is compacted; made once, to be read."""
+
+    def make(data_dir):
+        with lake_at(data_dir) as day:
+            day.compact(fill(day, 21, books=150, trades=120))
+            fill(day, 22, books=150, trades=120, later=1)
+
+    return once(tmp_path_factory, "two-days", make)
 
 
 def fill(day, seed=1, *, books=400, trades=300, later=0):

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from analytics.lake import LakeNotFoundError, open_lake
+from analytics import LakeNotFoundError, open_lake
 
 KEYS = {
     "trades": "market, trade_id",

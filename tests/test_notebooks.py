@@ -1,29 +1,18 @@
 """Every notebook runs over a simulated lake, from first to last cell, and is kept with its pictures."""
 
-import contextlib
-import io
-from datetime import date
 from pathlib import Path
 
 import nbclient
 import nbformat
 import pytest
-
-from recorder.config import Settings
-from recorder.demo_days import Days, run_days
-from recorder.past.exchange import Pace
+from pasts import past_day
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-DAY = Days(date(2026, 11, 23), 1, markets=2, seed=3, pace=Pace(rate=0.02, state_s=31.0, candle_s=10.0))
 
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
-    with contextlib.redirect_stdout(io.StringIO()):
-        run_days(settings, DAY)
-    [made] = settings.data_dir.iterdir()
-    return made
+    return past_day(tmp_path_factory)[0]
 
 
 def code(notebook):
@@ -35,9 +24,9 @@ def test_there_are_six():
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(notebook, data_dir, monkeypatch):
+def test_a_notebook_runs(notebook, data_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("RECORDER_DATA_DIR", str(data_dir))
-    monkeypatch.setenv("IPYTHONDIR", str(data_dir.parent / "ipython"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     run = nbformat.read(notebook, 4)
     nbclient.NotebookClient(
         run, timeout=120, resources={"metadata": {"path": str(notebook.parent)}}

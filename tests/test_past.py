@@ -11,6 +11,7 @@ from datetime import date
 
 import pytest
 from commands import recorder
+from pasts import DAYS, past_day
 from tapes import at
 
 from analytics import open_lake
@@ -28,22 +29,17 @@ SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS
 START = at("2026-11-22T00:00")
 END = START + DAY_NS
-DAYS = Days(date(2026, 11, 23), 1, markets=3, seed=2, pace=Pace(rate=0.02, state_s=31.0, candle_s=6.0))
 
 
 @pytest.fixture(scope="module")
-def told():
+def data_dir(tmp_path_factory):
+    return past_day(tmp_path_factory)[0]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
     """The terminal."""
-    return io.StringIO()
-
-
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory, told):
-    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
-    with contextlib.redirect_stdout(told):
-        run_days(settings, DAYS)
-    [made] = settings.data_dir.iterdir()
-    return made
+    return past_day(tmp_path_factory)[1]
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +252,7 @@ def test_what_is_not_whole_is_not_there(tmp_path):
 
 
 def test_it_answers_says_how_whole_the_days_are_and_what_to_try_next(data_dir, told):
-    text = told.getvalue()
+    text = told
     wanted = ("Funding by market", "Spread by market", "Volume by market", "Market-minutes by grade", "crash")
     assert [word for word in wanted if word not in text] == []
     assert f"sql --data-dir {data_dir}" in text.replace("\n", " ")

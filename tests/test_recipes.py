@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from asked_lakes import fill, lake_at
+from asked_lakes import two_days
 
 from analytics import open_lake
 
@@ -14,11 +14,7 @@ RECIPES = re.findall(r"^## (\d+\. .*?)\n.*?^```sql\n(.*?)^```", TEXT, re.MULTILI
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):
-    data_dir = tmp_path_factory.mktemp("lake")
-    with lake_at(data_dir) as day:
-        day.compact(fill(day, 41, books=150, trades=120))
-        fill(day, 42, books=150, trades=120, later=1)
-    return open_lake(data_dir)
+    return open_lake(two_days(tmp_path_factory))
 
 
 def test_there_are_at_least_ten():

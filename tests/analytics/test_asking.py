@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import polars as pl
 import pytest
-from asked_lakes import fill, lake_at
+from asked_lakes import two_days
 from lakedays import DATE
 
 from analytics import (
@@ -42,12 +42,7 @@ def words_of(row):
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):
-    """Two days of three markets; the first is compacted."""
-    data_dir = tmp_path_factory.mktemp("lake")
-    with lake_at(data_dir) as day:
-        day.compact(fill(day, 21, books=150, trades=120))
-        fill(day, 22, books=150, trades=120, later=1)
-    return open_lake(data_dir)
+    return open_lake(two_days(tmp_path_factory))
 
 
 def view(lake, name, where="true"):

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from asked_lakes import fill, lake_at
 from drawings import marks_of, rows_of_chart, shapes_of, svg_of, width_of
+from once import once
 
 from analytics import charts, open_lake
 from analytics.charts import calendar
@@ -24,11 +25,12 @@ HOSTILE = "</script><b>&\"'"
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):
-    data_dir = tmp_path_factory.mktemp("lake")
-    with lake_at(data_dir) as day:
-        fill(day, 31, books=150, trades=150)
-        fill(day, 32, books=150, trades=150, later=1)
-    return open_lake(data_dir)
+    def make(data_dir):
+        with lake_at(data_dir) as day:
+            fill(day, 31, books=150, trades=150)
+            fill(day, 32, books=150, trades=150, later=1)
+
+    return open_lake(once(tmp_path_factory, "lake-of-charts", make))
 
 
 def asked(lake, name, market=None):

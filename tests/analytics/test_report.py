@@ -13,6 +13,7 @@ import pytest
 from asked_lakes import described, fill, gap, graded, lake_at, rows_as
 from drawings import figures_of
 from lakedays import HOUR_US, MINUTE_US, SECOND_US, book, state, trade
+from once import once
 from typer.testing import CliRunner
 
 from analytics import EmptyRangeError, open_lake
@@ -53,22 +54,30 @@ def hour_of(market, day, price=100.0, first_id=10_000_000):
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
     """Two days of three markets, and an hour of one whose name is an attack; a gap of it is not repaired."""
-    path = tmp_path_factory.mktemp("lake")
-    with lake_at(path) as day:
-        fill(day, 41, books=150, trades=120)
-        fill(day, 42, books=150, trades=120, later=1)
-        hour_of(HOSTILE, day, price=5_000.0)
-        day.add("gaps", rows_as("gaps", [gap(HOUR_US, 6 * HOUR_US, stream="trade", market=HOSTILE)]))
-    return path
+
+    def make(path):
+        with lake_at(path) as day:
+            fill(day, 41, books=150, trades=120)
+            fill(day, 42, books=150, trades=120, later=1)
+            hour_of(HOSTILE, day, price=5_000.0)
+            day.add("gaps", rows_as("gaps", [gap(HOUR_US, 6 * HOUR_US, stream="trade", market=HOSTILE)]))
+
+    return once(tmp_path_factory, "reported", make)
 
 
 @pytest.fixture(scope="module")
 def made(data_dir, tmp_path_factory):
     """What the command says, and the page that it writes."""
-    out = tmp_path_factory.mktemp("out") / "report.html"
-    done = CliRunner().invoke(app, ["report", "--data-dir", str(data_dir), "--out", str(out)])
-    assert done.exception is None
-    return done.stdout, out
+
+    def make(place):
+        (place / "out").mkdir()
+        out = str(place / "out/report.html")
+        done = CliRunner().invoke(app, ["report", "--data-dir", str(data_dir), "--out", out])
+        assert done.exception is None
+        (place / "told.txt").write_text(done.stdout)
+
+    place = once(tmp_path_factory, "report", make)
+    return (place / "told.txt").read_text(), place / "out/report.html"
 
 
 @pytest.fixture(scope="module")
