@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check bench bench-rivals bench-load chaos fuzz format lock clean
+.PHONY: help demo test test-spark check bench bench-rivals bench-load chaos fuzz format docs lock clean
 
 help:
 	@echo "make demo    record a simulated exchange for half a minute and see the first answers"
 	@echo "make test    run the tests"
+	@echo "make test-spark  the views on Spark against DuckDB; needs Java 17"
 	@echo "make check   lint and types"
 	@echo "make bench   the benchmarks, as one table with their bars"
 	@echo "make chaos   a quarter of an hour of kills and faults, then the lake against the exchange's own record"
@@ -17,6 +18,9 @@ demo: .venv/ready
 
 test: .venv/ready-dev
 	$(BIN)/python -m pytest
+
+test-spark: .venv/ready-spark
+	$(BIN)/python -m pytest tests/analytics/test_spark.py -m spark -n 0
 
 check: .venv/ready-dev
 	$(BIN)/ruff check .
@@ -43,10 +47,15 @@ format: .venv/ready-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The data dictionary, from the code.
+docs: .venv/ready-dev
+	$(BIN)/python -m analytics.dictionary
+
 # The exact versions and hashes that make installs; uv only writes these files.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --extra build pyproject.toml -o requirements/run.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --extra build --extra dev pyproject.toml -c requirements/run.lock -o requirements/dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --extra build --extra dev --extra spark pyproject.toml -c requirements/dev.lock -o requirements/spark.lock
 
 .venv/ready: requirements/run.lock pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -56,6 +65,10 @@ lock:
 
 .venv/ready-dev: .venv/ready requirements/dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+.venv/ready-spark: .venv/ready-dev requirements/spark.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/spark.lock
 	@touch $@
 
 clean:

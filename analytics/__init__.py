@@ -1,6 +1,22 @@
 """Answers from the lake."""
 
+from analytics.errors import (
+    AnalyticsError,
+    BucketError,
+    EmptyRangeError,
+    LakeNotFoundError,
+    MomentError,
+    UnknownNameError,
+)
 from analytics.lake import Lake, open_lake
-from analytics.opened import LakeNotFoundError
 
-__all__ = ["Lake", "LakeNotFoundError", "open_lake"]
+__all__ = [
+    "AnalyticsError",
+    "BucketError",
+    "EmptyRangeError",
+    "Lake",
+    "LakeNotFoundError",
+    "MomentError",
+    "UnknownNameError",
+    "open_lake",
+]

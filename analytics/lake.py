@@ -1,105 +1,264 @@
-"""Opens a lake for SQL. Readers here never see a merge half done: the file list comes from the manifest."""
+"""A lake, opened for questions: any SQL, any view, the questions by name, the files as Polars sees them."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeAlias
 
 import duckdb
+import polars as pl
 
-from analytics.opened import any_open, committed, source_views
-from analytics.questions import open_questions, questions
-from analytics.views import MACROS, empty_view, question_view
-from recorder.lake.store.manifest import FileInfo, read_files
+from analytics.errors import EmptyRangeError, MomentError, UnknownNameError
+from analytics.names import asked_by, bucketed, unknown
+from analytics.opened import Window
+from analytics.questions import ALL_DAYS, Question, Reach, needed, whole_reach
+from analytics.reader import Reader
+from analytics.scan import scan_files
+from analytics.spans import Moment, moment
+from analytics.tail import arrivals
+from analytics.views import quoted
+from recorder.lake.publishing.tail import TAILED
+from recorder.lake.store.manifest import FileInfo
+from recorder.lake.store.tables import TABLES
 
-ATTEMPTS: Final = 20
-RETRY_S: Final = 0.1
-"""A file that was merged away between the listing and the reading: read the list again."""
-T = TypeVar("T")
+Market: TypeAlias = str | Iterable[str] | None
+"""One market, several, or (None) all."""
+Start: TypeAlias = Moment | None
+"""The first instant asked about; None: ever."""
+End: TypeAlias = Moment | None
+"""The first instant no longer asked about; None: now."""
+_TIMES: Final = (
+    "minute",
+    "hour",
+    "day",
+    "bucket",
+    "ts_settled",
+    "ts_open",
+    "ts_event",
+    "ts_start",
+    "ts_recv",
+)
+"""A row's own time is the first of these that it has."""
+_OF_MARKETS: Final = ("markets", "coverage", "trades", "depth", "state", "klines")
+_ONE_OF: Final = "SELECT 1 FROM {} WHERE market = {} LIMIT 1"
 
 
 class Lake:
-    """A lake opened with DuckDB. Every query sees what is committed when it begins."""
+    """A lake opened with DuckDB. Every question sees what is committed when it is asked.
 
-    def __init__(self, data_dir: Path) -> None:
-        self._data_dir = data_dir.resolve()
-        self._files: list[FileInfo] | None = None
-        self._connection = connection()
-        self._without_rows: dict[str, str] = {}
-        # A lake that cannot be read says so here; views look at files, which may be merged away meanwhile.
-        self.sql("")
+    With `tail` it sees what the recorder has received by then, too. Times are ISO 8601 text, dates or
+    datetimes, UTC where they name no zone; `end` is not in the span. `every` is a bucket: `1m`, `15m`, `1h`,
+    `1d` or another part of a day. Wrong words raise AnalyticsError, with what is right.
+    """
+
+    def __init__(self, data_dir: Path, *, tail: bool = False) -> None:
+        self._reader = Reader(data_dir, tail=tail)
+
+    # --- any question -----------------------------------------------------------------------------
 
     def sql(self, query: str) -> duckdb.DuckDBPyRelation | None:
         """Run statements; the last one's rows as a relation (`.pl()`, `.df()`, `.arrow()`), None for no text.
 
         Raises duckdb.Error for a mistake in the query.
         """
+        return self._reader.ask(query)
 
-        def ask() -> duckdb.DuckDBPyRelation | None:
-            self._refresh()
-            relation = self._connection.sql(query)
-            return relation.materialize() if relation is not None else None
+    def ask(
+        self, name: str, market: Market = None, *, start: Start = None, end: End = None
+    ) -> duckdb.DuckDBPyRelation:
+        """The rows of a view or a table from `start` up to `end`, by market and time, as a relation.
 
-        return self._again(ask)
+        Only files of the days that these rows need are looked at.
+        """
+        if name in TABLES:
+            return self._chosen(name, None, market, start, end)
+        return self._chosen(name, asked_by(name), market, start, end)
+
+    def describe(self, name: str) -> pl.DataFrame:
+        """What the columns of a view say: column, unit, definition."""
+        asked = asked_by(name)
+        rows = [(column, *asked.says(column)) for column in self.ask(name).columns]
+        return pl.DataFrame(rows, schema=["column", "unit", "definition"], orient="row")
+
+    def scan(
+        self, table: str, market: Market = None, *, start: Start = None, end: End = None
+    ) -> pl.LazyFrame:
+        """Rows of a table, unread. What is read in the end are the row groups that may hold them.
+
+        It is of the files committed now: collect it soon, for the recorder merges them.
+        """
+        if table not in TABLES:
+            raise UnknownNameError(unknown("table", table, TABLES))
+        window = self._window(market, start, end, Reach())
+        files = [file for file in self.files() if file.table == table and window.covers(file)]
+        paths = [self._reader.data_dir / "lake" / file.path for file in files]
+        return scan_files(paths, table, window.markets or None, start, end)
+
+    def live(self, table: str, market: Market = None, *, every_s: float = 0.5) -> Iterator[pl.DataFrame]:
+        """The rows of trades, depth, klines or state as the recorder receives them, from now on, without end.
+
+        Looks every `every_s` seconds, and yields whenever there is something new, in the order of arrival:
+        trades and books once each, of candles each version.
+        """
+        followed = [each.name for each in TAILED]
+        if table not in followed:
+            raise UnknownNameError(unknown("table that can be followed", table, followed))
+        markets = self._markets(market)
+        for rows in arrivals(self._reader.data_dir, table):
+            frame = pl.DataFrame(rows)
+            if markets:
+                frame = frame.filter(pl.col("market").is_in(markets))
+            if frame.height:
+                yield frame
+            time.sleep(every_s)
 
     def files(self) -> list[FileInfo]:
         """The files of the lake as last committed."""
-        return committed(self._data_dir)
+        return self._reader.snapshot().files
 
-    def _again(self, ask: Callable[[], T]) -> T:
-        """Ask, and once more whenever files were moved away meanwhile."""
-        for attempt in range(ATTEMPTS):
-            listed = read_files(self._data_dir)
-            try:
-                return ask()
-            except duckdb.IOException:
-                if attempt == ATTEMPTS - 1 or not self._overtaken(listed):
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+    # --- the questions by name --------------------------------------------------------------------
 
-    def _overtaken(self, listed: list[FileInfo] | None) -> bool:
-        """Whether the files have changed under a query, within the time that a commit takes to move them."""
-        time.sleep(RETRY_S)
-        files = read_files(self._data_dir)
-        return files != listed or any(
-            not (self._data_dir / "lake" / file.path).exists() for file in files or ()
+    def funding(self, market: Market = None, *, start: Start = None, end: End = None) -> pl.DataFrame:
+        """Settlements: when, after how many hours, at what rate. Columns of `funding_settlements`."""
+        return _frame(self.ask("funding_settlements", market, start=start, end=end))
+
+    def spread(
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1m"
+    ) -> pl.DataFrame:
+        """Quoted, effective and realised spread, and impact. Columns of `spread_1m`."""
+        return self._by("spread", every, market, start, end)
+
+    def liquidity(
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1m"
+    ) -> pl.DataFrame:
+        """Depth near the mid, imbalance, the cost of 10,000 quote units. Columns of `liquidity_1m`."""
+        return self._by("liquidity", every, market, start, end)
+
+    def volume(
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1m"
+    ) -> pl.DataFrame:
+        """Bars with volume by side, turnover and VWAP. Columns of `volume_1m`; by seconds, too."""
+        return self._by("volume", every, market, start, end)
+
+    def basis(
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1m"
+    ) -> pl.DataFrame:
+        """Mark and mid against the index. Columns of `basis_1m`."""
+        return self._by("basis", every, market, start, end)
+
+    def open_interest(
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1m"
+    ) -> pl.DataFrame:
+        """Open interest in base and quote, and its change. Columns of `open_interest_1m`."""
+        return self._by("open_interest", every, market, start, end)
+
+    def volatility(
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1h"
+    ) -> pl.DataFrame:
+        """Realised and range-based volatility, by `1h` or `1d`. Columns of `volatility_1h`."""
+        return self._by("volatility", every, market, start, end)
+
+    def quality(
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1d"
+    ) -> pl.DataFrame:
+        """How far each day can be trusted. Columns of `quality_1d`."""
+        return self._by("quality", every, market, start, end)
+
+    def _by(self, subject: str, every: str, market: Market, start: Start, end: End) -> pl.DataFrame:
+        asked = bucketed(subject, every)
+        return _frame(self._chosen(asked.name, asked, market, start, end))
+
+    # --- how --------------------------------------------------------------------------------------
+
+    def _chosen(
+        self, name: str, asked: Question | None, market: Market, start: Start, end: End
+    ) -> duckdb.DuckDBPyRelation:
+        window = self._window(market, start, end, whole_reach(asked) if asked else Reach())
+
+        def query(database: duckdb.DuckDBPyConnection) -> str:
+            columns = database.view(name).columns
+            if (start, end) != (None, None) and _own_time(columns) is None:
+                raise MomentError(f"rows of {name} have no time of their own: ask without `start` and `end`")
+            return _rows_of(name, columns, start, end)
+
+        relation = self._reader.ask_within(window, needed(asked) if asked else (), query)
+        if not relation.shape[0]:
+            self._refuse_emptiness(start, end)
+        return relation
+
+    def _window(self, market: Market, start: Start, end: End, reach: Reach) -> Window:
+        first, last = (None if each is None else moment(each) for each in (start, end))
+        if first is not None and last is not None and first >= last:
+            raise EmptyRangeError(
+                f"{first} to {last} is no span, for it ends before it begins. {self._told()}"
+            )
+        if max(reach) >= max(ALL_DAYS):
+            first = last = None
+        return Window(
+            self._markets(market),
+            first and first.date() - timedelta(days=reach.before),
+            last and last.date() + timedelta(days=reach.after),
         )
 
-    def _refresh(self) -> None:
-        files = committed(self._data_dir)
-        if files == self._files:
-            return
-        for statement in source_views(self._data_dir, files):
-            self._connection.execute(statement)
-        if self._files is None:
-            self._make_questions()
-        day_is_open = any_open(files)
-        for each in open_questions():
-            view = question_view(each) if day_is_open else self._without_rows[each.name]
-            self._connection.execute(view)
-        self._files = files
+    def _markets(self, market: Market) -> tuple[str, ...]:
+        """The markets asked for. Raises UnknownNameError for one of which the lake has nothing."""
+        names = () if market is None else (market,) if isinstance(market, str) else tuple(market)
+        for name in names:
+            if not any(self._found(_ONE_OF.format(table, quoted(name))) for table in _OF_MARKETS):
+                listed = self._found("SELECT market FROM markets UNION SELECT market FROM coverage")
+                raise UnknownNameError(unknown("market of this lake", name, [row[0] for row in listed]))
+        return names
 
-    def _make_questions(self) -> None:
-        """Every question as a view. Those of open days are without rows: to plan them costs as much as to
-        answer from what is stored, so they are only made where a day is open."""
-        of_open_days = {each.name for each in open_questions()}
-        for each in questions():
-            self._connection.execute(question_view(each))
-            if each.name in of_open_days:
-                found = self._connection.sql(f"DESCRIBE {each.name}").fetchall()
-                view = empty_view(each.name, {row[0]: row[1] for row in found})
-                self._connection.execute(view)
-                self._without_rows[each.name] = view
+    def _found(self, query: str) -> list[tuple[str, ...]]:
+        relation = self.sql(query)
+        return [] if relation is None else relation.fetchall()
 
+    def _refuse_emptiness(self, start: Start, end: End) -> None:
+        """No rows are an answer within what was recorded, and a mistake outside of it."""
+        there = self._reader.snapshot().range()
+        late = there is not None and start is not None and moment(start) > there[1]
+        early = there is not None and end is not None and moment(end) <= there[0]
+        if late or early:
+            raise EmptyRangeError(
+                f"nothing was recorded from {start or 'ever'} to {end or 'now'}. {self._told()}"
+            )
 
-def connection() -> duckdb.DuckDBPyConnection:
-    """An empty database that speaks the words of the questions, in UTC."""
-    made = duckdb.connect()
-    # Each file's footer is read once as long as it does not change, not twice for every query.
-    made.execute("\n".join(("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true;", *MACROS)))
-    return made
+    def _told(self) -> str:
+        there = self._reader.snapshot().range()
+        if there is None:
+            return "The lake is empty."
+        first, last = (f"{each:%Y-%m-%d %H:%M:%S}" for each in there)
+        return f"The lake has {first} to {last} UTC."
 
 
-def open_lake(data_dir: str | Path) -> Lake:
-    """Open the lake below `data_dir`. Raises LakeNotFoundError where there is none."""
-    return Lake(Path(data_dir))
+def _frame(relation: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+    frame: pl.DataFrame = relation.pl()
+    return frame
+
+
+def _own_time(columns: list[str]) -> str | None:
+    return next((column for column in _TIMES if column in columns), None)
+
+
+def _rows_of(name: str, columns: list[str], start: Start, end: End) -> str:
+    own = _own_time(columns)
+    bounds = [
+        f"{own} {compared} TIMESTAMPTZ {quoted(moment(bound).isoformat())}"
+        for compared, bound in ((">=", start), ("<", end))
+        if own is not None and bound is not None
+    ]
+    order = [column for column in ("market", own) if column in columns]
+    return (
+        f"SELECT * FROM {name}"  # noqa: S608  # a name of ours
+        f"{' WHERE ' + ' AND '.join(bounds) if bounds else ''}"
+        f"{' ORDER BY ' + ', '.join(map(str, order)) if order else ''}"
+    )
+
+
+def open_lake(data_dir: str | Path, *, tail: bool = False) -> Lake:
+    """Open the lake below `data_dir`; with `tail`, with what its recorders received last, too.
+
+    Raises LakeNotFoundError where there is none.
+    """
+    return Lake(Path(data_dir), tail=tail)

@@ -1,12 +1,15 @@
 """What of a lake is read: its committed files, the parts of tables that questions ask for, and less of both
 where less is asked about. SQL comes out; nothing is opened here but the manifest."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+
+from analytics.errors import LakeNotFoundError
 from analytics.questions import PARTS
 from analytics.views import quoted, table_view
 from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, WHOLE_DAY, FileInfo, read_files, read_state
@@ -16,10 +19,6 @@ _ROLLED_UP: Final = frozenset({"trades", "depth", "state"})
 """The tables of which `minutes` is made."""
 _WHOLE: Final = frozenset({"gaps", "markets"})
 """Tables of which a row says something of later days, too: they are read whole."""
-
-
-class LakeNotFoundError(Exception):
-    """There is no lake where one was expected; the message says what makes one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,64 @@ class Window:
 EVERYTHING: Final = Window()
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A lake at one commit, and by table the rows of the journals' tail where they are read, too."""
+
+    data_dir: Path
+    files: list[FileInfo]
+    tail: Mapping[str, pa.Table] = field(default_factory=dict)
+
+    def closed_days(self) -> set[str]:
+        """The days (ISO dates) whose `minutes` are made of all their rows."""
+        return closed_days(self.files) - {day for name in _ROLLED_UP for day in self._tail_days(name)}
+
+    def _tail_days(self, name: str) -> set[str]:
+        rows = self.tail.get(name)
+        if rows is None or not rows.num_rows:
+            return set()
+        days = rows[TABLES[name].time].cast(pa.timestamp("us")).cast(pa.date32()).unique()
+        return {str(day) for day in days.to_pylist()}
+
+    def views(self, window: Window = EVERYTHING) -> Iterator[str]:
+        """Statements that make every table, and every part of one, a view of what holds it.
+
+        The rows of the tail are read from tables of the names `tail_<table>`, which whoever runs them makes.
+        """
+        closed = self.closed_days()
+        wanted = [each for each in self.files if window.covers(each)]
+        for name in (*TABLES, *PARTS):
+            table = PARTS.get(name, name)
+            of_table = [each for each in wanted if each.table == table]
+            if name in PARTS:
+                is_open = name.startswith("open")
+                of_table = [
+                    each for each in of_table if not each.rows or (each.date not in closed) == is_open
+                ]
+            # How many rows there are is guessed from the first file: one without rows stands only alone.
+            of_table = [each for each in of_table if each.rows] or of_table
+            paths = ", ".join(quoted(str(self.data_dir / "lake" / each.path)) for each in of_table)
+            with_tail = table in self.tail and not name.startswith("closed")
+            yield table_view(
+                name, f"[{paths}]", table=table, where=window.condition(table), with_tail=with_tail
+            )
+
+    def any_open(self) -> bool:
+        """Whether there are rows of a day whose `minutes` are not made of all its rows."""
+        days = {each.date for each in self.files if each.rows and each.table in _ROLLED_UP}
+        days |= {day for name in _ROLLED_UP for day in self._tail_days(name)}
+        return bool(days - self.closed_days())
+
+    def range(self) -> tuple[datetime, datetime] | None:
+        """The time of the first and of the last row of what the exchange told; None where there is none."""
+        held = [each for each in self.files if each.rows and each.table in {*_ROLLED_UP, "klines"}]
+        if not held:
+            return None
+        ends = min(each.min_us for each in held), max(each.max_us for each in held)
+        first, last = (datetime.fromtimestamp(us // 1_000_000, UTC) for us in ends)
+        return first, last
+
+
 def committed(data_dir: Path) -> list[FileInfo]:
     """The files of the lake as last committed. Raises LakeNotFoundError where there is none to be read."""
     files = read_files(data_dir)
@@ -64,30 +121,8 @@ def committed(data_dir: Path) -> list[FileInfo]:
 
 
 def closed_days(files: Iterable[FileInfo]) -> set[str]:
-    """The days (ISO dates) whose `minutes` are made of all their rows."""
-    held = [file for file in files if file.rows]
-    with_minutes = {file.date for file in held if file.table == "minutes"}
-    loose = {file.date for file in held if file.table in _ROLLED_UP and file.level != WHOLE_DAY}
+    """The days (ISO dates) whose `minutes` are made of all the rows of these files."""
+    held = [each for each in files if each.rows]
+    with_minutes = {each.date for each in held if each.table == "minutes"}
+    loose = {each.date for each in held if each.table in _ROLLED_UP and each.level != WHOLE_DAY}
     return with_minutes - loose
-
-
-def any_open(files: Iterable[FileInfo]) -> bool:
-    """Whether there are rows of a day whose `minutes` are not made of all its rows."""
-    held = [file for file in files if file.rows and file.table in _ROLLED_UP]
-    return bool({file.date for file in held} - closed_days(files))
-
-
-def source_views(data_dir: Path, files: list[FileInfo], window: Window = EVERYTHING) -> Iterator[str]:
-    """Statements that make every table, and every part of one, a view of the files that hold it."""
-    closed = closed_days(files)
-    wanted = [file for file in files if window.covers(file)]
-    for name in (*TABLES, *PARTS):
-        table = PARTS.get(name, name)
-        of_table = [file for file in wanted if file.table == table]
-        if name in PARTS:
-            is_open = name.startswith("open")
-            of_table = [file for file in of_table if not file.rows or (file.date not in closed) == is_open]
-        # How many rows there are is guessed from the first file: one without rows is read where it is alone.
-        of_table = [file for file in of_table if file.rows] or of_table
-        paths = ", ".join(quoted(str(data_dir / "lake" / file.path)) for file in of_table)
-        yield table_view(name, f"[{paths}]", table=table, where=window.condition(table))

@@ -1,7 +1,8 @@
 """Every file of `sql/` as a question: its head read, its longer grains made, each after those that it reads.
 
 A file is one statement under a head of comments: `Question`, `Grain`, `Units` (a line a column: name, unit,
-definition), `Source` (the views and tables that it reads), and, where there is more to say, `Note`s.
+definition), `Source` (the views and tables that it reads), and, where there is more to say, `Note`s. `Reach`
+says how many days of rows beside its own a row needs: `2 before`, `1 before, 1 after`, or `all`.
 
 A file named `..._1m` asks by the minute. The same text asks by the hour and the day, or by any span of whole
 minutes that a day is made of: its bucket is named in few words, which `at_grain` changes.
@@ -41,6 +42,7 @@ COMMON: Final = {
     "minute": Column("time, UTC", "the bucket's start"),
     "hour": Column("time, UTC", "the bucket's start"),
     "day": Column("time, UTC", "the bucket's start"),
+    "bucket": Column("time, UTC", "the bucket's start"),
     "grade": Column("A to D", "the worst grade of the bucket's minutes; null until one is graded"),
 }
 """Columns that mean the same everywhere; a head may say more of them."""
@@ -64,6 +66,20 @@ DAY: Final = Grain("day", DAY_S)
 _LONGER: Final = {"_1h": HOUR, "_1d": DAY}
 
 
+class Reach(NamedTuple):
+    """Days of rows that a row needs beside those of its own day."""
+
+    before: int = 0
+    after: int = 0
+
+    def joined(self, other: "Reach") -> "Reach":
+        """What a question of this reach needs that reads another one of that."""
+        return Reach(self.before + other.before, self.after + other.after)
+
+
+ALL_DAYS: Final = Reach(100_000, 100_000)
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """One view: `sql` is its statement with its head, without the semicolon."""
@@ -74,7 +90,12 @@ class Question:
     columns: dict[str, Column]
     source: tuple[str, ...]
     notes: tuple[str, ...]
+    reach: "Reach"
     sql: str
+
+    def says(self, column: str) -> Column:
+        """What a column of it says. Raises KeyError."""
+        return self.columns[column] if column in self.columns else COMMON[column]
 
     def at_grain(self, name: str, grain: Grain) -> "Question":
         """This question of a minute, asked of another bucket."""
@@ -107,7 +128,8 @@ def read_question(name: str, text: str) -> Question:
         grain=_joined(head["Grain"][0]),
         columns={column.strip(): Column(unit.strip(), text.strip()) for column, unit, text in lines},
         source=tuple(re.findall(r"\w+", head["Source"][0])),
-        notes=tuple(_joined(note) for note in head.get("Note", [])),
+        notes=tuple(_joined(note) for note in (*head.get("Note", []), *head.get("Reference", []))),
+        reach=_reach(head.get("Reach", [""])[0]),
         sql=text.strip().removesuffix(";"),
     )
 
@@ -125,6 +147,14 @@ def _head(text: str) -> dict[str, list[str]]:
         elif word:
             found[word][-1] += "\n" + line.removeprefix("--")
     return found
+
+
+def _reach(text: str) -> Reach:
+    if text.strip() == "all":
+        return ALL_DAYS
+    return Reach(
+        *(int(found[1]) if (found := re.search(rf"(\d+) {way}", text)) else 0 for way in Reach._fields)
+    )
 
 
 def _joined(text: str) -> str:
@@ -164,4 +194,25 @@ def _is_bucketed(question: Question) -> bool:
 
 def question(name: str) -> Question:
     """One of them. Raises KeyError for a name that is none."""
-    return {each.name: each for each in questions()}[name]
+    return _by_name()[name]
+
+
+def needed(asked: Question) -> list[Question]:
+    """A question and all those that it reads, each after what it reads itself."""
+    names = {asked.name, *asked.source}
+    for each in reversed(questions()):
+        if each.name in names:
+            names |= set(each.source)
+    return [each for each in questions() if each.name in names and each.name != asked.name] + [asked]
+
+
+def whole_reach(asked: Question) -> Reach:
+    """The reach of a question with that of everything it reads."""
+    below = [whole_reach(_by_name()[name]) for name in asked.source if name in _by_name()]
+    most = Reach(*(max(ways) for ways in zip(*below, strict=True))) if below else Reach()
+    return asked.reach.joined(most)
+
+
+@functools.cache
+def _by_name() -> dict[str, Question]:
+    return {each.name: each for each in questions()}

@@ -1,4 +1,5 @@
 """The lake as SQL: its tables as views, the parts of tables that questions read, and every question."""
+# ruff: noqa: S608  # text is put together from our own names
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,6 +17,11 @@ MACROS: Final = (
 """What other engines call otherwise: the questions are written in words that most of them know."""
 _ROLLED_UP: Final = ("trades", "depth", "state")
 """What `minutes` is made of."""
+_NEWER: Final = (
+    " WHERE NOT EXISTS (SELECT 1 FROM {1} AS other WHERE other.market = {0}.market "
+    "AND other.period = {0}.period AND other.ts_open = {0}.ts_open AND other.volume {2} {0}.volume)"
+)
+"""Of the candles of one source those of which the other has none with as much volume, or with more."""
 _OPEN_DAYS: Final = """\
 -- Days whose minutes are not made, or not of all rows: the file of a compacted day is named `day...`.
 CREATE OR REPLACE VIEW open_days AS
@@ -35,15 +41,25 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def table_view(name: str, files: str, *, table: str | None = None, where: str = "") -> str:
+def table_view(
+    name: str, files: str, *, table: str | None = None, where: str = "", with_tail: bool = False
+) -> str:
     """A view of rows of a table (by default the one of the view's name).
 
-    `files` is the SQL of what is read: a glob, or a list of files.
+    `files` is the SQL of what is read: a glob, or a list of files. `with_tail` adds the rows of
+    `tail_<table>`: of a candle that both have, the version that counts more volume.
     """
-    columns = ", ".join((*TABLES[table or name].schema.names, "date"))
+    table = table or name
+    columns = ", ".join((*TABLES[table].schema.names, "date"))
+    source = f"read_parquet({files}, hive_partitioning = true, hive_types = {{'date': DATE}})"
+    if with_tail:
+        tail = f"SELECT *, CAST({TABLES[table].time} AS DATE) AS date FROM tail_{table}"
+        both = f"SELECT {columns} FROM lake{{}} UNION ALL SELECT {columns} FROM tail{{}}"
+        newer = (_NEWER.format("lake", "tail", ">="), _NEWER.format("tail", "lake", ">"))
+        rows = both.format(*(newer if table == "klines" else ("", "")))
+        source = f"(WITH lake AS (SELECT * FROM {source}), tail AS ({tail}) {rows})"
     return (
-        f"CREATE OR REPLACE VIEW {name} AS\n  SELECT {columns}\n"  # noqa: S608  # our own names
-        f"  FROM read_parquet({files}, hive_partitioning = true, hive_types = {{'date': DATE}})"
+        f"CREATE OR REPLACE VIEW {name} AS\n  SELECT {columns}\n  FROM {source}"
         f"{f' WHERE {where}' if where else ''};"
     )
 
@@ -88,6 +104,6 @@ def _parts(lake: Path) -> Iterable[str]:
     for part, table in PARTS.items():
         which = "IN" if part.startswith("open") else "NOT IN"
         yield (
-            f"CREATE OR REPLACE VIEW {part} AS\n"  # noqa: S608
+            f"CREATE OR REPLACE VIEW {part} AS\n"
             f"  SELECT * FROM {table} WHERE date {which} (SELECT date FROM open_days);"
         )

@@ -105,28 +105,49 @@ def _stop_on_signals() -> tuple[asyncio.Event, Callable[[], str]]:
 
 @app.command()
 def demo(
-    seconds: Annotated[float, typer.Option(min=5, max=86_400, help="How long to record")] = 30.0,
-    markets: Annotated[int, typer.Option(min=1, max=300, help="Markets of the simulated exchange")] = 20,
+    seconds: Annotated[
+        float | None, typer.Option(min=5, max=86_400, help="How long to record. Default: 30")
+    ] = None,
+    markets: Annotated[
+        int | None,
+        typer.Option(min=1, max=300, help="Of the simulated exchange. Default: 20, of past days 8"),
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=31, help="Make so many past UTC days instead, each in a minute")
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(parser=_moment, metavar="DATE", help="The day after the last. Default: today"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed and dates make the same days")] = 1,
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
     """Simulated exchange + recorder + answers, in one terminal, with live progress.
 
-    Records into a new directory below the data directory, and says what to try next.
+    Records into a new directory below the data directory, and says what to try next. With `--days` whole
+    days pass in a time of their own: a lake to try questions on, with gaps, repairs and every grade.
 
-    Example: `recorder demo --seconds 60 --markets 50`
+    Examples: `recorder demo --seconds 60 --markets 50`, `recorder demo --days 3 --until 2026-11-23`
     """
+    if (until is not None and days is None) or (seconds is not None and days is not None):
+        raise typer.BadParameter("--until goes with --days, and --seconds without")
     settings = load_settings(config, {"data_dir": data_dir})
     _make_data_dir(settings)
     from analytics import LakeNotFoundError  # noqa: PLC0415
     from recorder.demo import run_demo  # noqa: PLC0415
+    from recorder.demo_days import Days, run_days  # noqa: PLC0415
+    from recorder.lake.publishing.publisher import LakeError  # noqa: PLC0415
 
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(143)
-    )  # through every `finally`: no exchange is left behind
+    # Through every `finally`: no exchange, and no half lake, is left behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        run_demo(settings, seconds, markets)
-    except (LakeNotFoundError, RuntimeError) as error:
+        if days is None:
+            run_demo(settings, seconds or 30.0, markets or 20, seed)
+        else:
+            end = (until or datetime.now(UTC)).astimezone(UTC).date()
+            run_days(settings, Days(end, days, markets or 8, seed))
+    except (LakeNotFoundError, LakeError, RuntimeError) as error:
         raise Failure(str(error)) from error
 
 
@@ -370,6 +391,45 @@ def audit(  # noqa: PLR0913, PLR0917  # one flag a property of what is looked at
 
 
 @app.command()
+def report(  # one flag a property of what is shown
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The file. Default: report.html in the data directory", show_default=False),
+    ] = None,
+    market: Annotated[list[str] | None, typer.Option(help="May be given again. Default: all")] = None,
+    start: Annotated[
+        datetime | None, typer.Option(parser=_moment, metavar="TIME", help="UTC, like 2026-11-22")
+    ] = None,
+    end: Annotated[datetime | None, typer.Option(parser=_moment, metavar="TIME")] = None,
+    data_dir: DataDir = None,
+    config: Config = None,
+) -> None:
+    """One HTML page with the charts: funding, spread, depth, volume, basis, open interest, coverage and gaps.
+
+    The page needs nothing but itself: it can be opened without a network, sent and kept.
+
+    Examples: `recorder report`, `recorder report --market BTCUSDT --start 2026-11-22 --out btc.html`
+    """
+    settings = load_settings(config, {"data_dir": data_dir})
+    import recorder  # noqa: PLC0415
+    from analytics import AnalyticsError, open_lake  # noqa: PLC0415
+    from analytics.report import About, write_report  # noqa: PLC0415
+    from recorder.show import size  # noqa: PLC0415
+
+    target = out or settings.data_dir / "report.html"
+    if out is not None and not target.parent.is_dir():
+        raise Failure(f"there is no directory {target.parent}, which --out names")
+    about = About(settings.data_dir, recorder.__version__, tuple(market or ()), start, end)
+    try:
+        write_report(open_lake(settings.data_dir), target, about)
+    except AnalyticsError as error:
+        raise Failure(str(error)) from error
+    typer.echo(
+        f"Wrote {target} ({size(target.stat().st_size)}). Any browser opens it: {target.resolve().as_uri()}"
+    )
+
+
+@app.command()
 def status(
     data_dir: DataDir = None,
     config: Config = None,
@@ -401,13 +461,15 @@ def sql(
     form: Annotated[
         Literal["table", "csv", "json"], typer.Option("--format", help="How rows are printed")
     ] = "table",
+    tail: Annotated[bool, typer.Option(help="See what was received since the last publish, too")] = False,
     data_dir: DataDir = None,
     config: Config = None,
 ) -> None:
     """DuckDB over the lake with every view; without a query, an interactive prompt.
 
     Examples: `recorder sql "SHOW TABLES"`,
-    `recorder sql "SELECT market, count(*) FROM trades GROUP BY market" --format csv`
+    `recorder sql "SELECT market, count(*) FROM trades GROUP BY market" --format csv`,
+    `recorder sql --tail "SELECT max(ts_recv) FROM trades"`
     """
     settings = load_settings(config, {"data_dir": data_dir})
     import duckdb  # noqa: PLC0415
@@ -416,7 +478,7 @@ def sql(
     from recorder.show import prompt, show_rows  # noqa: PLC0415
 
     try:
-        lake = open_lake(settings.data_dir)
+        lake = open_lake(settings.data_dir, tail=tail)
         if query is None:
             if prompt(lake, form) and not sys.stdin.isatty():
                 raise Failure("not every statement could be answered")

@@ -51,7 +51,7 @@ _QUESTIONS: Final = {
 }
 
 
-def run_demo(settings: Settings, seconds: float, markets: int) -> None:
+def run_demo(settings: Settings, seconds: float, markets: int, seed: int) -> None:
     """Record a simulated exchange for `seconds` into a directory of its own, then answer."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     data_dir = settings.data_dir / f"demo-{stamp}"
@@ -60,7 +60,7 @@ def run_demo(settings: Settings, seconds: float, markets: int) -> None:
     set_up_logging(quiet=True)
     out = console()
     out.print(f"Recording a simulated exchange of {markets} markets for {seconds:.0f} s into {data_dir}")
-    with _simulated_exchange(markets) as (rest_url, ws_url):
+    with _simulated_exchange(markets, seed) as (rest_url, ws_url):
         service = Service(
             settings.model_copy(
                 update={
@@ -73,15 +73,18 @@ def run_demo(settings: Settings, seconds: float, markets: int) -> None:
             )
         )
         uvloop.run(_record(service, data_dir, seconds, out))
-    _answer(out, data_dir)
+    answer(out, data_dir, _ABOUT_GAPS)
 
 
 @contextlib.contextmanager
-def _simulated_exchange(markets: int) -> Iterator[tuple[str, str]]:
+def _simulated_exchange(markets: int, seed: int) -> Iterator[tuple[str, str]]:
     """A simulated exchange in a process of its own; yields its (REST, WebSocket) addresses."""
     command = [sys.executable, "-m", "recorder", "simulate", "--port", "0", "--rate", str(DEMO_RATE)]
     process = subprocess.Popen(  # noqa: S603  # our own program
-        [*command, "--markets", str(markets)], stdout=subprocess.PIPE, text=True, start_new_session=True
+        [*command, "--markets", str(markets), "--seed", str(seed)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     try:
         assert process.stdout is not None
@@ -144,14 +147,15 @@ def _the_rest(now: Status, files: list[FileInfo], stage: str) -> str:
     return "   ".join(part for part in parts if part)
 
 
-def _answer(out: Console, data_dir: Path) -> None:
+def answer(out: Console, data_dir: Path, about: str) -> None:
+    """Show what a lake holds, the first answers, and what to try next; `about` it there is this to say."""
     lake = open_lake(data_dir)
     out.print("\n[bold]What was recorded[/bold]")
     show_rows(lake.sql(_RECORDED), "table")
     for title, query in _QUESTIONS.items():
         out.print(f"\n[bold]{title}[/bold]")
         show_rows(lake.sql(query), "table")
-    out.print(_what_next(lake, data_dir))
+    out.print(f"\n{_gaps(lake)}{about}\n{_what_next(data_dir)}")
 
 
 _RECORDED: Final = " UNION ALL ".join(
@@ -163,13 +167,19 @@ _RECORDED: Final = " UNION ALL ".join(
 )  # fmt: skip
 
 
-def _what_next(lake: Lake, data_dir: Path) -> str:
+_ABOUT_GAPS: Final = (
+    " They cover the time before each topic was first heard and after the stop: "
+    "the lake says what it has not."
+)
+
+
+def _gaps(lake: Lake) -> str:
     reasons = lake.sql("SELECT reason, count(*) FROM gaps GROUP BY ALL ORDER BY ALL")
     assert reasons is not None
+    return f"Gaps: {', '.join(f'{count} {reason}' for reason, count in reasons.fetchall())}."
+
+
+def _what_next(data_dir: Path) -> str:
     program = "recorder" if shutil.which("recorder") else sys.argv[0]
-    told = ", ".join(f"{count} {reason}" for reason, count in reasons.fetchall())
-    return (
-        f"\nGaps: {told}. They cover the time before each topic was first heard and after the stop: "
-        "the lake says what it has not.\n"
-        f"Next: {program} sql --data-dir {data_dir}   or   {program} status --data-dir {data_dir}"
-    )
+    where = f"--data-dir {data_dir}"
+    return f"Next: {program} sql {where}   or   {program} audit {where}   or   {program} status {where}"

@@ -15,6 +15,7 @@ from recorder.lake.store.tables import MARKETS as MARKETS_TABLE
 MARKETS = ("AAA", "BBB", "CCC")
 DAY_LENGTH_US = 24 * 60 * MINUTE_US
 FUNDING_US = 4 * 60 * MINUTE_US
+STEADY_US = 20 * 60 * MINUTE_US
 
 
 @contextlib.contextmanager
@@ -28,9 +29,10 @@ def lake_at(data_dir):
         yield day
 
 
-def gap(start, end, *, stream="depth", market="AAA", recorder="main", remains=True):
+def gap(start, end, *, stream="depth", market="AAA", recorder="main", remains=True, reason="disconnect"):
     """A gap from `start` to `end` us after the day's begin; `end` None: still open."""
     row = dict.fromkeys(GAPS.schema.names, "") | {"stream": stream, "market": market, "recorder": recorder}
+    row |= {"reason": reason}
     row |= {"ts_start": DAY_US + start, "ts_end": None if end is None else DAY_US + end, "minute": None}
     left = (row["ts_start"], row["ts_end"]) if remains else (None, None)
     row |= {"period": None, "remains_start": left[0], "remains_end": left[1]}
@@ -81,6 +83,34 @@ def some_books(chance, market, count, start=0):
     return books
 
 
+def steady_books(market):
+    """A quarter of an hour of books every ten seconds: minutes that are seen whole, one after the other."""
+    mids = [(number, 100 + math.sin(number / 7)) for number in range(90)]
+    return [
+        book(
+            STEADY_US + number * 10 * SECOND_US, market=market, seq=10_000 + number,
+            bids=[(mid - 0.01, 2.0)], asks=[(mid + 0.01, 1.0)],
+        )
+        for number, mid in mids
+    ]  # fmt: skip
+
+
+def quiet_minutes(market):
+    """Minutes one after the other in which nothing was traded, proven by their candles."""
+    return [graded(at, market=market, candle_close=100.0) for at in range(601, 961) if at % 7]
+
+
+def deep_books(market):
+    """A book a minute from 04:00 to 08:00, an interval of funding, deep enough for 10,000 quote units."""
+    books = []
+    for number in range(240):
+        ts, mid = 4 * 60 * MINUTE_US + number * MINUTE_US, 100 + 0.2 * math.sin(number / 20)
+        bids, asks = [(round(mid - 0.02, 4), 150.0)], [(round(mid + 0.02, 4), 150.0)]
+        prices = {"index_price": 100.0, "mark_price": 100.01}
+        books.append(book(ts, market=market, seq=100_000 + number, bids=bids, asks=asks, **prices))
+    return books
+
+
 def some_trades(chance, market, books, count):
     """Trades near the books' times, not in the order of their ids, some of one instant."""
     times = [chance.choice(books)["ts_event"] - DAY_US + chance.choice([0, 1, 700_000]) for _ in range(count)]
@@ -115,6 +145,7 @@ def some_states(chance, market, later=0):
             | {"funding_rate_last": rate[0], "funding_rate_next": rate[1], "funding_rate_predict": rate[2]}
             | {"funding_minutes": left_us // MINUTE_US, "ts_funding": DAY_US + ts + left_us}
             | {"mark_price": round(100 + chance.random(), 4), "index_price": round(100 + chance.random(), 4)}
+            | {"volume": 5_000.0 + len(rows)}
         )
         ts += chance.choice([60, 290, 310, 600]) * SECOND_US + chance.randrange(SECOND_US)
     return rows
@@ -151,9 +182,15 @@ def fill(day, seed=1, *, books=400, trades=300, later=0):
         gaps += own
         found = {
             "trades": some_trades(chance, market, rows, trades),
-            "depth": rows,
+            "depth": rows + steady_books(market) + (deep_books(market) if market == "AAA" else []),
             "state": some_states(chance, market, later),
-            "coverage": [graded(at, chance.choice("AABCD"), market=market) for at in range(0, 1440, 7)],
+            "coverage": [
+                *(
+                    graded(at, chance.choice("AABCD"), market=market, volume=at % 5, candle_volume=at % 6)
+                    for at in range(0, 1440, 7)
+                ),
+                *quiet_minutes(market),
+            ],
             "markets": [described(market)] if later == 0 else [],
         }
         for name, of_table in found.items():

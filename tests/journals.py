@@ -108,6 +108,11 @@ class Recorder:
         self.at(0.1).event("up", connection, url="ws://x").event("subscribe", connection, topics=rows)
         return self.at(0.1).event("confirmed", connection, topics=rows)
 
+    def flushed(self):
+        """Everything so far can be read by others."""
+        assert self.writer.wait_flushed(5)
+        return self
+
     def stop(self):
         self.event("stop", reason="SIGTERM")
         self.writer.close()

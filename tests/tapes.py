@@ -8,10 +8,9 @@ import random
 import time
 from pathlib import Path
 
-import pytest
 from journals import book, state, trade
 
-from recorder.journal.output import Origin, Rotation, SegmentOutput
+from recorder.journal.output import Clock, Origin, Rotation, SegmentOutput
 from recorder.journal.reader import last_seq, segments
 from recorder.journal.record import event_line, frame_lines, rest_line
 from recorder.journal.segment import take_lock
@@ -53,16 +52,15 @@ class Tape:
             self.out.close()
         there = segments(self.directory)
         ordinal = there[-1].ordinal + 1 if there else 1
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(time, "time_ns", lambda: self.now_ns)
-            self.out = SegmentOutput(
-                self.directory,
-                Origin(self.name, "s", "0"),
-                FOREVER,
-                last_seq(self.directory),
-                ordinal,
-                None,
-            )
+        self.out = SegmentOutput(
+            self.directory,
+            Origin(self.name, "s", "0"),
+            FOREVER,
+            last_seq(self.directory),
+            ordinal,
+            None,
+            Clock(lambda: self.now_ns),
+        )
         return self
 
     def pass_time(self, seconds):

@@ -6,7 +6,8 @@
 -- Source: gaps, open_depth.
 -- Note: what one recorder received is not missing, whatever another one missed: the spans of each recorder are
 --       joined, then those are kept in which as many miss as ever told of a gap of this market. Only gaps that
---       touch a book of the day, which stands a minute at most, are looked at; one of no market is of all.
+--       touch a book of the day, which stands a minute at most, are looked at; one of no market is of all. Gaps
+--       of reason missed are made from the grades, not told by records: they are left out, as when dt is stored.
 WITH days AS (
     SELECT
         market,
@@ -36,7 +37,7 @@ told AS (
         unix_micros(remains_start) AS start_us,
         coalesce(unix_micros(remains_end), 4611686018427387904) AS end_us
     FROM gaps
-    WHERE stream IS NULL OR stream = 'depth'
+    WHERE (stream IS NULL OR stream = 'depth') AND reason <> 'missed'
 ),
 
 of_days AS (

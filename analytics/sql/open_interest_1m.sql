@@ -7,6 +7,7 @@
 --   mark_price | quote | as told with the books, time-weighted
 --   coverage | 0 to 1 | share of the bucket in which states were recorded; null until it is graded
 -- Source: closed_minutes, open_state_minutes, open_book_minutes, coverage.
+-- Reach: 1 before
 -- Note: figures are null where less than 0.1 of the bucket was observed.
 WITH facts AS (
     SELECT

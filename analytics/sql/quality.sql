@@ -28,6 +28,7 @@
 --   id_skips_max | 0 to 1 | greatest share of steps that skip, at 95 % confidence (rule of three)
 --   state_volume_ratio | - | the last state's 24 h volume over that of the 1,440 candles up to it; null where one is absent
 -- Source: coverage, trades, depth, klines, state.
+-- Reach: 1 before
 WITH minutes AS (
     SELECT
         market,

@@ -14,22 +14,27 @@
 --   lag_p99_ms | ms | 99th percentile of it
 --   side_agreement | 0 to 1 | share of the trades off the mid whose side is the taker's
 --   column_order | ohlc, ochl, both or named | which order the candles' columns were seen in
--- Source: quality.
+--   coverage | 0 to 1 | the least share of the day in which one of the four streams was recorded, or repaired; coverage_1d has each
+-- Source: quality, coverage_1d.
 -- Note: the short form of quality.
 SELECT
-    market,
-    CAST(day AS TIMESTAMP) AS day,
-    minutes,
-    share_a,
-    share_b,
-    share_c,
-    share_d,
-    trade_gap_seconds,
-    depth_gap_seconds,
-    kline_gap_seconds,
-    state_gap_seconds,
-    trade_lag_p50_ms AS lag_p50_ms,
-    trade_lag_p99_ms AS lag_p99_ms,
-    side_agreement,
-    column_order
-FROM quality;
+    quality.market,
+    quality.day AS date,
+    CAST(quality.day AS TIMESTAMP) AS day,
+    quality.minutes,
+    quality.share_a,
+    quality.share_b,
+    quality.share_c,
+    quality.share_d,
+    quality.trade_gap_seconds,
+    quality.depth_gap_seconds,
+    quality.kline_gap_seconds,
+    quality.state_gap_seconds,
+    quality.trade_lag_p50_ms AS lag_p50_ms,
+    quality.trade_lag_p99_ms AS lag_p99_ms,
+    quality.side_agreement,
+    quality.column_order,
+    coverage_1d.coverage,
+    coverage_1d.grade
+FROM quality
+LEFT JOIN coverage_1d ON coverage_1d.market = quality.market AND coverage_1d.date = quality.day;

@@ -47,6 +47,18 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Clock:
+    """What tells a segment the time: ns since the epoch for its name, steady seconds for its age."""
+
+    now_ns: Callable[[], int] = time.time_ns
+    steady_s: Callable[[], float] = time.monotonic
+
+
+CLOCK: Final = Clock()
+"""The machine's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rotation:
     """When a segment is full: by age, or by compressed size, whatever comes first."""
 
@@ -92,11 +104,13 @@ class SegmentOutput:
         next_seq: int,
         next_ordinal: int,
         tell: Callable[[str], None] | None,
+        clock: Clock = CLOCK,
     ) -> None:
         """Opens the first segment. Raises OSError where that fails."""
         self._directory = directory
         self._origin = origin
         self._rotation = rotation
+        self._clock = clock
         self._ordinal = next_ordinal
         self._compressor = zstandard.ZstdCompressor(compression_params=ZSTD)
         self._frame: zstandard.ZstdCompressionObj | None = None
@@ -121,14 +135,14 @@ class SegmentOutput:
 
     def _open(self) -> None:
         self._directory.mkdir(mode=0o755, parents=True, exist_ok=True)
-        created_ns = time.time_ns()
+        created_ns = self._clock.now_ns()
         name = segment_name(created_ns, self._ordinal)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = os.open(self._directory / name, flags, 0o644)
         self._new_name = True
         self.segment = name
         self._ordinal += 1
-        self._opened = time.monotonic()
+        self._opened = self._clock.steady_s()
         self._segment_bytes = 0
         self._first_line = event_line(
             created_ns,
@@ -169,7 +183,7 @@ class SegmentOutput:
         return (
             self._rotate
             or self._segment_bytes >= self._rotation.segment_bytes
-            or time.monotonic() - self._opened >= self._rotation.segment_s
+            or self._clock.steady_s() - self._opened >= self._rotation.segment_s
         )
 
     def _next_segment(self) -> None:

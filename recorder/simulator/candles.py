@@ -41,9 +41,11 @@ def flat(start_s: int, price: int) -> Bar:
 class CandleSeries:
     """All minutes of one market, up to the running one; a market that is not `aged` begins now."""
 
-    def __init__(self, spec: MarketSpec, seed: int, start_s: int, *, aged: bool = True) -> None:
+    def __init__(
+        self, spec: MarketSpec, seed: int, start_s: int, *, aged: bool = True, rate: float = 1.0
+    ) -> None:
         minute = start_s // MINUTE_S
-        past = _past(spec, seed) if aged else []
+        past = _past(spec, seed, rate) if aged else []
         self._columns = [array("q", made.tobytes()) for made in past] or [array("q") for _ in range(6)]
         self._first_minute = minute - len(self._columns[0])
         self.current = flat(minute * MINUTE_S, spec.start_ticks)
@@ -138,11 +140,12 @@ def _joined(earlier: Bar | None, later: Bar, start_s: int) -> Bar:
     )
 
 
-def _past(spec: MarketSpec, seed: int) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    """Minutes before the start, ending at the start's price: open, high, low, close, volume, turnover."""
+def _past(spec: MarketSpec, seed: int, rate: float) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    """Minutes before the start, as lively as those after it, ending at the start's price: open, high, low,
+    close, volume, turnover."""
     chance = np.random.default_rng([seed, spec.rank, *spec.name.encode()])
     count = HISTORY_MINUTES
-    orders = chance.poisson(spec.orders_per_s * MINUTE_S, count)
+    orders = chance.poisson(spec.orders_per_s * rate * MINUTE_S, count)
     quiet = orders == 0
     moves = chance.standard_normal(count) * spec.volatility * np.sqrt(MINUTE_S)
     moves[quiet] = 0.0

@@ -18,6 +18,10 @@ INSURANCE_PREC: Final = 20
 FLOW_TRADES: Final = 1_000
 """`sell_total` and `buy_total` count the last thousand trades."""
 MINUTE_S: Final = 60
+PREMIUM: Final = 6e-4
+"""How far from nothing the premiums of markets lie, as a standard deviation."""
+LASTING: Final = 0.8
+"""How much of its premium a market keeps from one settlement to the next."""
 
 
 def capped_rate(premium: float) -> int:
@@ -34,7 +38,7 @@ class Figures:
         self._spec = spec
         self._chance = chance
         self.fair = spec.start_ticks + 0.5
-        self._basis = self._bias = chance.gauss(0.0, 6e-4)
+        self._basis = self._bias = chance.gauss(0.0, PREMIUM)
         self.index = spec.start_ticks
         self.mark = spec.start_ticks
         self.open_interest = spec.order_lots * chance.randint(2_000, 20_000)
@@ -48,9 +52,13 @@ class Figures:
         )
         self.settles_s = (start_s // spec.funding_s + 1) * spec.funding_s
 
-    def step(self, now_s: int, mid: float) -> None:
-        """One second on: the fundamental wanders, the premium is sampled, funding settles when it is due."""
-        self.fair = max(2.0, self.fair * math.exp(self._chance.gauss(0.0, self._spec.volatility)))
+    def step(self, now_s: int, mid: float, activity: float = 1.0) -> None:
+        """One second on: the fundamental wanders, the premium is sampled, funding settles when it is due.
+
+        `activity` multiplies the variance of the wandering.
+        """
+        deviation = self._spec.volatility * math.sqrt(activity)
+        self.fair = max(2.0, self.fair * math.exp(self._chance.gauss(0.0, deviation)))
         self._basis += 0.02 * (self._bias - self._basis) + self._chance.gauss(0.0, 2e-5)
         self.index = max(1, round(self.fair * (1 - self._basis)))
         self.mark = max(1, round((self.fair + mid) / 2))
@@ -61,7 +69,11 @@ class Figures:
         self.rate_predict = capped_rate(self._premium_sum / self._premiums)
 
     def _settle(self, now_s: int) -> None:
-        """The next rate is charged, the prediction becomes the next, and the average begins anew."""
+        """The next rate is charged, the prediction becomes the next, and the average begins anew.
+
+        So does what the market is ready to pay beyond the index, in part: rates change over the days.
+        """
+        self._bias = LASTING * self._bias + math.sqrt(1 - LASTING**2) * self._chance.gauss(0.0, PREMIUM)
         self.rate_last, self.rate_next = self.rate_next, self.rate_predict
         self._premium_sum = 0.0
         self._premiums = 0

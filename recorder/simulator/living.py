@@ -13,8 +13,6 @@ from recorder.simulator.settings import MAX_MARKETS, SimulatorSettings
 from recorder.simulator.source import Push, Wanted
 
 SECOND_NS: Final = 1_000_000_000
-CATCH_UP_NS: Final = SECOND_NS
-"""Exchange time advanced at once at most: a process that was stopped catches up step by step."""
 STATE: Final = Topic("state")
 
 
@@ -22,12 +20,21 @@ class LivingExchange:
     """A `Source` of seeded markets. Their timelines begin at `start_ns`."""
 
     def __init__(self, settings: SimulatorSettings, start_ns: int) -> None:
-        self._style = Style(settings.seed, settings.levels, settings.rate, settings.candle_order)
+        self._style = Style(
+            settings.seed,
+            settings.levels,
+            settings.rate,
+            settings.candle_order,
+            settings.candle_s,
+            settings.hours,
+        )
         self._changed_only = settings.states == "changed"
         self._markets: dict[str, LivingMarket] = {}
         self._due: list[tuple[int, str]] = []
         self._now = start_ns
-        self._next_state = (start_ns // SECOND_NS + 1) * SECOND_NS
+        self._catch_up = int(settings.catch_up_s * SECOND_NS)
+        self._state_every = int(settings.state_s * SECOND_NS)
+        self._next_state = (start_ns // self._state_every + 1) * self._state_every
         self._told: dict[str, Any] = {}
         self._next_rank = settings.markets
         for spec in catalogue(settings.markets, settings.seed):
@@ -45,14 +52,14 @@ class LivingExchange:
         return now_ns
 
     def advance(self, now_ns: int, wanted: Wanted) -> list[Push]:
-        """Let everything happen that is due, the states on the whole seconds between."""
-        now_ns = min(now_ns, self._now + CATCH_UP_NS)
+        """Let everything happen that is due, the states at their rhythm between."""
+        now_ns = min(now_ns, self._now + self._catch_up)
         pushes: list[Push] = []
         while self._next_state <= now_ns:
             self._advance_markets(self._next_state, wanted, pushes)
             if wanted.state:
                 pushes += self._state_push()
-            self._next_state += SECOND_NS
+            self._next_state += self._state_every
         self._advance_markets(now_ns, wanted, pushes)
         return pushes
 

@@ -29,6 +29,8 @@ KLINE_EVERY_S: Final = 0.75
 DEALS_KEPT: Final = 50
 """The deals endpoint gives no more, and has no paging."""
 DAY_S: Final = 86_400
+HOUR_S: Final = 3_600
+HOURS_A_DAY: Final = 24
 CHANGE_PREC: Final = 16
 
 
@@ -69,6 +71,9 @@ class Style:
     rate: float = 1.0
     """Multiplies orders and edits, and divides the pause between two books."""
     order: CandleOrder = "ohlc"
+    candle_s: float = KLINE_EVERY_S
+    hours: tuple[float, ...] = ()
+    """By the hour of the UTC day: multiplies orders and edits, and the variance of the price; empty: 1."""
 
 
 class LivingMarket:
@@ -84,19 +89,21 @@ class LivingMarket:
         self._style = style
         self.book = OrderBook(spec, chance, style.levels)
         self.figures = Figures(spec, chance, start_s)
-        self.candles = CandleSeries(spec, style.seed, start_s, aged=aged)
+        self.candles = CandleSeries(spec, style.seed, start_s, aged=aged, rate=style.rate)
         self.deals: deque[Trade] = deque(maxlen=DEALS_KEPT)
         self._last = spec.start_ticks
         self._trade_id = start // 1_000  # the start in ms: a restarted market never uses an id twice
         self._orders_per_us = spec.orders_per_s * style.rate / US
         self._edits_per_us = spec.edits_per_s * style.rate / US
         self._depth_every = max(1_000, int(DEPTH_EVERY_S * US / style.rate))
-        self._kline_every = int(KLINE_EVERY_S * US)
+        self._kline_every = int(style.candle_s * US)
         self._now = start
+        self._activity = self._activity_at(start_s)
         self._next_order = start + self._gap(self._orders_per_us)
         self._next_edit = start + self._gap(self._edits_per_us)
         self._next_depth = start + chance.randint(1, self._depth_every)
-        self._next_kline = start + chance.randint(1, self._kline_every)
+        # Soon after a whole minute, where the rhythm divides one: its last candle is told soon after its end.
+        self._next_kline = start + chance.randint(1, min(self._kline_every, int(KLINE_EVERY_S * US)))
         self._next_second = (start_s + 1) * US
         self._book_changed = True
         self._candle_changed = False
@@ -135,13 +142,18 @@ class LivingMarket:
         return events
 
     def _gap(self, per_us: float) -> int:
-        return 100 + int(self._chance.expovariate(per_us))
+        return 100 + int(self._chance.expovariate(per_us * self._activity))
+
+    def _activity_at(self, seconds: int) -> float:
+        hours = self._style.hours
+        return hours[seconds // HOUR_S % HOURS_A_DAY] if hours else 1.0
 
     def _second(self, now: int) -> None:
         self._next_second = now + US
         seconds = now // US
+        self._activity = self._activity_at(seconds)
         self.candles.roll(seconds)
-        self.figures.step(seconds, (self.book.bid + self.book.ask) / 2)
+        self.figures.step(seconds, (self.book.bid + self.book.ask) / 2, self._activity)
 
     def _order(self, now: int, events: list[Event]) -> None:
         """A taker order, more often towards the fundamental; all its fills carry one time."""

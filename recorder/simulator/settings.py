@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from recorder.simulator.faults import Fault
+from recorder.simulator.market import HOURS_A_DAY, KLINE_EVERY_S
 
 MAX_MARKETS: Final = 1_000
 MAX_LEVELS: Final = 50
@@ -32,7 +33,15 @@ class SimulatorSettings:
     candle_order: Literal["ohlc", "ochl"] = "ohlc"
     levels: int = 20
     states: Literal["all", "changed"] = "all"
-    """What the state push of each second holds: every market, or those whose figures moved."""
+    """What a push of the states holds: every market, or those whose figures moved."""
+    state_s: float = 1.0
+    """Seconds between two pushes of the states."""
+    candle_s: float = KLINE_EVERY_S
+    """Seconds between two looks whether a candle has changed."""
+    catch_up_s: float = 1.0
+    """Seconds of the exchange's time that pass at once at most: who was stopped catches up step by step."""
+    hours: tuple[float, ...] = ()
+    """How lively each hour of the UTC day is, 1 being usual; empty: all are alike."""
     limits: bool = True
     """Whether REST calls are held to the venue's rates."""
     idle_close_s: float = IDLE_CLOSE_S
@@ -45,7 +54,12 @@ class SimulatorSettings:
             ("rate", 0.01, MAX_RATE),
             ("speed", *REPLAY_SPEED),
             ("idle_close_s", 0.05, 86_400),
+            ("state_s", 1, 3_600),
+            ("candle_s", 0.1, 60),
+            ("catch_up_s", 1, 60),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"simulator setting {name} is {value}: give {low:g} to {high:g}")
+        if self.hours and (len(self.hours) != HOURS_A_DAY or min(self.hours) <= 0):
+            raise ValueError("simulator setting hours is not one number above 0 for each of 24 hours")

@@ -83,9 +83,9 @@ def test_where_every_day_is_closed_nothing_is_planned_for_open_ones(tmp_path):
         lake = open_lake(tmp_path)
         missing = fill(day, 3)
         plan = "EXPLAIN SELECT * FROM spread_1h"
-        assert "lead(" in lake.sql(plan).fetchall()[0][1]
+        assert "stood_us" in lake.sql(plan).fetchall()[0][1]
         day.compact(missing)
-        assert "lead(" not in lake.sql(plan).fetchall()[0][1]
+        assert "stood_us" not in lake.sql(plan).fetchall()[0][1]
 
 
 def test_a_question_about_closed_days_reads_no_row_of_an_open_one(tmp_path):
@@ -141,8 +141,18 @@ class TestBookGaps:
             ([gap(10, 20, stream="trade"), gap(10, 20, market="BBB"), gap(10, 20, remains=False)], []),
             ([gap(10, 20), gap(15, 30, recorder="other")], [(15, 20)]),
             ([gap(10, 20), gap(15, 30, recorder="other", remains=False)], []),
+            ([gap(10, 20), gap(12, 40, recorder="", reason="missed")], [(10, 20)]),
         ],
-        ids=["one", "overlapping", "touching", "of all", "of others", "two recorders", "one of two repaired"],
+        ids=[
+            "one",
+            "overlapping",
+            "touching",
+            "of all",
+            "of others",
+            "two recorders",
+            "one of two repaired",
+            "made from grades",
+        ],
     )
     def test_gaps_are_joined_by_recorder_and_what_one_received_is_not_missing(self, tmp_path, gaps, expected):
         with lake_at(tmp_path) as day:

@@ -1,6 +1,6 @@
 """The same questions, in the same words, on Spark and on DuckDB: on a cluster of two workers of their own.
 
-Runs where PySpark and Java are: `make test-spark` installs PySpark into an environment of its own.
+Runs where PySpark and Java are, by `make test-spark`, which installs PySpark.
 """
 
 import math
@@ -10,13 +10,17 @@ import pytest
 from asked_lakes import fill, lake_at
 
 from analytics import open_lake
+from analytics.bars import bars_sql
 from analytics.opened import closed_days
 from analytics.questions import PARTS, questions
 from recorder.lake.store.manifest import read_files
 from recorder.lake.store.tables import TABLES
 
 pyspark = pytest.importorskip("pyspark", reason="make test-spark installs PySpark")
-pytestmark = pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +74,17 @@ def test_spark_and_duckdb_answer_alike(name, data_dir, spark):
     assert len(ours) == len(theirs)
     differing = [pair for pair in zip(ours, theirs, strict=True) if not same(*pair)]
     assert differing[:3] == []
+
+
+@pytest.mark.parametrize("every_us", [250_000, 45_000_000])
+def test_spark_and_duckdb_make_the_same_bars(every_us, data_dir, spark):
+    relation = open_lake(data_dir).sql(bars_sql(every_us))
+    frame = spark.sql(bars_sql(every_us))
+    assert relation.columns == frame.columns
+    ours = sorted((plain(row) for row in relation.fetchall()), key=str)
+    theirs = sorted((plain(row) for row in frame.collect()), key=str)
+    assert len(ours) == len(theirs) > 0
+    assert all(same(*pair) for pair in zip(ours, theirs, strict=True))
 
 
 def plain(value):

@@ -37,6 +37,11 @@ def test_the_past_is_the_same_for_the_same_seed():
     assert series().rows(60, 0, START_S) == series().rows(60, 0, START_S)
 
 
+def test_the_past_is_as_lively_as_the_rate_says():
+    volumes = [sum(row.volume for row in series(rate=rate).rows(60, 0, START_S)) for rate in (1.0, 0.1)]
+    assert 0.08 < volumes[1] / volumes[0] < 0.12
+
+
 @pytest.mark.parametrize("period", PERIOD_SECONDS)
 def test_every_period_is_answered_aligned_to_the_epoch_and_sums_up(period):
     made = series(4)

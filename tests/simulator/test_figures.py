@@ -1,7 +1,8 @@
+import itertools
 from random import Random
 
 from recorder.simulator.catalogue import market_spec
-from recorder.simulator.figures import RATE_CAP, Figures, capped_rate
+from recorder.simulator.figures import PREMIUM, RATE_CAP, Figures, capped_rate
 
 
 def test_a_small_premium_leaves_the_interest_and_a_great_one_is_capped():
@@ -27,3 +28,17 @@ def test_settlement_moves_the_rates_up_one_place():
     figures.step(figures.settles_s, float(figures.index))
     assert (figures.rate_last, figures.rate_next) == (2, 3)
     assert figures.settles_s == 57_600
+
+
+def test_what_a_market_pays_beyond_its_index_changes_from_one_settlement_to_the_next_but_not_wholly():
+    figures, rates = Figures(market_spec(0, 1), Random(3), 0), []
+    for _ in range(400):
+        figures.settles_s = 0
+        figures.step(1, float(figures.index))
+        rates.append(figures._bias)
+    pairs = list(itertools.pairwise(rates))
+    mean = sum(rates) / len(rates)
+    variance = sum((rate - mean) ** 2 for rate in rates) / len(rates)
+    together = sum((one - mean) * (two - mean) for one, two in pairs) / len(pairs)
+    assert 0.7 < together / variance < 0.9
+    assert 0.7 * PREMIUM < variance**0.5 < 1.3 * PREMIUM

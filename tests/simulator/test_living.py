@@ -61,6 +61,12 @@ def test_states_come_on_each_whole_second_and_hold_every_market():
     assert set(parse(pushes[-1].payload).states) == set(NAMES)
 
 
+def test_states_come_at_the_rhythm_that_is_set():
+    exchange = LivingExchange(SimulatorSettings(markets=1, state_s=10), START)
+    pushes = run(exchange, Wanted(state=True), 31)
+    assert [push.t_ns // NS - START // NS for push in pushes] == [10, 20, 30]
+
+
 def test_changed_states_leave_out_the_markets_that_stood_still():
     exchange = LivingExchange(SimulatorSettings(markets=3, states="changed"), START)
     run(exchange, Wanted(), 2)
@@ -76,6 +82,14 @@ def test_a_process_that_slept_catches_up_step_by_step():
     wanted = Wanted(state=True)
     states = [len(exchange.advance(START + 60 * NS, wanted)) for _ in range(60)]
     assert states == [1] * 60
+
+
+def test_one_that_may_catches_up_in_longer_steps():
+    wanted = everything()
+    usual = run(LivingExchange(SimulatorSettings(markets=3), START), wanted, 20, NS)
+    exchange = LivingExchange(SimulatorSettings(markets=3, catch_up_s=10), START)
+    pushes = exchange.advance(START + 60 * NS, wanted) + exchange.advance(START + 20 * NS, wanted)
+    assert [(push.t_ns, push.payload) for push in pushes] == [(push.t_ns, push.payload) for push in usual]
 
 
 @pytest.mark.parametrize("name", ["NEWUSDT", None])

@@ -1,4 +1,5 @@
 import itertools
+import math
 from collections import defaultdict
 from decimal import Decimal
 
@@ -120,6 +121,31 @@ def test_books_come_at_most_each_half_second_and_only_when_they_changed():
     assert min(gaps) >= NS // 2
     texts = [bytes(event.result["asks"]) + bytes(event.result["bids"]) for event in events]
     assert all(earlier != later for earlier, later in itertools.pairwise(texts))
+
+
+def test_candles_are_told_at_the_rhythm_that_is_set_and_a_minute_soon_after_its_end():
+    start = START // NS // 60 * 60 * NS
+    events = living(rate=4, candle_s=6.0, start=start).advance(start + 200 * NS)
+    times = [event.t_ns for event in events if isinstance(event, CandleChanged)]
+    assert {later - earlier for earlier, later in itertools.pairwise(times)} == {6 * NS}
+    turned = [e for e in events if isinstance(e, CandleChanged) and len(e.rows) == 2]
+    assert [event.t_ns // NS - start // NS for event in turned] == [60, 120, 180]
+
+
+def test_a_lively_hour_brings_more_trades_and_wider_moves_than_a_quiet_one():
+    hour = START // NS // 3_600 % 24
+    trades, steps = [], []
+    for activity in (0.25, 4.0):
+        market = living(rate=0.5, hours=tuple(activity if at == hour else 1.0 for at in range(24)))
+        trades.append(len(trades_of(market.advance(START + 60 * NS))))
+        fairs = []
+        for second in range(61, 661):
+            market.advance(START + second * NS)
+            fairs.append(market.figures.fair)
+        moves = [math.log(later / earlier) for earlier, later in itertools.pairwise(fairs)]
+        steps.append(math.sqrt(sum(move**2 for move in moves) / len(moves)))
+    assert trades[1] > 6 * trades[0]
+    assert 3.5 < steps[1] / steps[0] < 4.5  # the square root of 16
 
 
 def test_a_higher_rate_brings_more_trades_and_books():

@@ -13,8 +13,16 @@ from recorder.simulator.settings import SimulatorSettings
         ("levels", 51),
         ("port", 70_000),
         ("idle_close_s", 0),
+        ("state_s", 0),
+        ("candle_s", 61),
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_name_with_what_would_be_right(name, value):
     with pytest.raises(ValueError, match=rf"{name} is {value}: give"):
         SimulatorSettings(**{name: value})
+
+
+@pytest.mark.parametrize("hours", [(1.0,), (0.0,) * 24, (1.0,) * 25])
+def test_hours_are_one_positive_number_each(hours):
+    with pytest.raises(ValueError, match="one number above 0 for each of 24 hours"):
+        SimulatorSettings(hours=hours)

@@ -20,7 +20,7 @@ from recorder.lake.gaps.held import Held
 from recorder.lake.gaps.machine import GapMachine
 from recorder.lake.gaps.pushes import NO_PUSHES, BlockPushes
 from recorder.lake.gaps.state import Gap
-from recorder.lake.store.tables import DEPTH, KLINES, MARKETS, REJECTS, STATE, TRADES
+from recorder.lake.store.tables import DEPTH, KLINES, MARKETS, REJECTS, STATE, TRADES, Table
 
 BUFFERED: Final = (TRADES, DEPTH, KLINES, STATE, REJECTS)
 _TORN: Final = "torn tail"
@@ -72,6 +72,8 @@ class Source:
     def __init__(self, directory: Path, saved: bytes | None, reach: Reach | None = None) -> None:
         self.directory = directory
         self.rows: dict[str, list[pa.Table]] = {table.name: [] for table in BUFFERED}
+        self.buffered_bytes = 0
+        """Of the rows in waiting; counted as they come, for there may be many small blocks."""
         self.market_rows: list[dict[str, Any]] = []
         self.candles: list[Candles] = []
         """What answers of the kline endpoint were asked for since the last commit."""
@@ -98,10 +100,6 @@ class Source:
         return msgspec.msgpack.encode(saved)
 
     @property
-    def buffered_bytes(self) -> int:
-        return sum(table.nbytes for tables in self.rows.values() for table in tables)
-
-    @property
     def seen_until_ns(self) -> int:
         """The time of the last check line read: what arrived before it has been read."""
         return self._reader.position.at
@@ -110,6 +108,7 @@ class Source:
         """The buffered rows are committed."""
         for tables in self.rows.values():
             tables.clear()
+        self.buffered_bytes = 0
         self.market_rows.clear()
         self.candles.clear()
         self._gaps.closed.clear()
@@ -169,8 +168,8 @@ class Source:
             rows = getattr(decoded, table.name)
             if table is TRADES:
                 self._release(self._held.among(rows, decoded.deals, decoded.records, block.end.at // 1000))
-            elif rows.num_rows:
-                self.rows[table.name].append(rows)
+            else:
+                self._buffer(table, rows)
         self.notices.update(decoded.notices)
         for record in decoded.records:
             if record.kind == "rest" and record.fields.get("call") == MARKET_LIST.name:
@@ -186,7 +185,13 @@ class Source:
             self._gaps.follow((), NO_PUSHES, 0, at_ns // 1000)
 
     def _release(self, trades: Iterable[pa.Table]) -> None:
-        self.rows[TRADES.name] += [rows for rows in trades if rows.num_rows]
+        for rows in trades:
+            self._buffer(TRADES, rows)
+
+    def _buffer(self, table: Table, rows: pa.Table) -> None:
+        if rows.num_rows:
+            self.rows[table.name].append(rows)
+            self.buffered_bytes += rows.nbytes
 
     def _damaged(self, damage: Damage) -> None:
         self.notices[f"journal damage: {damage.reason}"] += 1

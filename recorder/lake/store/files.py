@@ -29,8 +29,9 @@ DAY_PAGE_BYTES: Final = 1024 * 1024
 ROW_GROUP_ROWS: Final = 16_384
 """A group is in memory, whole, while it is written: files that are merged side by side have small ones ..."""
 DAY_ROW_GROUP_ROWS: Final = 32_768
-"""... and a day larger ones. Small enough that one market of one hour is found by their statistics; but to look
-at those of one group takes 10 us: groups of 16,384 rows were 30 ms of CPU for a day of 50 million books."""
+"""... and a day larger ones. Small enough that one market of one hour is found by their statistics, but to
+look at those of one group takes 10 us: groups of 16,384 rows were 30 ms of CPU for a day of 50 million
+books."""
 EMPTY_FILE: Final = "date=1970-01-01/empty.parquet"
 """Every table has a file without rows: an empty table is readable, and its columns are known."""
 

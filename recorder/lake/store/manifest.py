@@ -197,6 +197,19 @@ def read_state(data_dir: Path, name: str) -> bytes | None:
     return rows[0][0] if rows else None
 
 
+def read_committed(data_dir: Path, *states: str) -> tuple[list[FileInfo], dict[str, bytes]] | None:
+    """The files of the lake and the states whose names begin so, of one commit; None as in `read_files`."""
+    if not (data_dir / MANIFEST).is_file():
+        return None
+    with closing(open_to_read(data_dir)) as database:
+        database.execute("BEGIN")
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchone():
+            return None
+        files = [FileInfo(*row) for row in database.execute("SELECT * FROM files ORDER BY path")]
+        named = database.execute("SELECT name, value FROM state")
+        return files, {name: value for name, value in named if name.startswith(states)}
+
+
 def _read(data_dir: Path, table: str, query: str, *values: str) -> list[tuple[Any, ...]] | None:
     """The rows of a query as last committed; None where there is no manifest, or it is just being made."""
     if not (data_dir / MANIFEST).is_file():

@@ -263,6 +263,39 @@ class TestMissed:
         assert min(grades(lake, scene)) == 0
 
 
+SEEN = "round(trade_seconds, 1), round(depth_seconds, 1), round(kline_seconds, 1), round(state_seconds, 1)"
+
+
+class TestSeenSeconds:
+    """In how much of a minute each stream was recorded, with nothing missing."""
+
+    def test_a_minute_received_whole_was_seen_for_sixty(self, lake, scene):
+        scene.session().minute_of(0).minute_of(1).done()
+        assert coverage(lake, scene, SEEN)[1] == (1, 60.0, 60.0, 60.0, 60.0)
+
+    def test_of_the_first_minute_only_what_was_recorded_of_it(self, lake, scene):
+        scene.session(at=20.0)
+        scene.trade(30)
+        scene.candle(60.3).minute_of(1).done()
+        [first] = [row for row in coverage(lake, scene, "trade_seconds") if row[0] == 0]
+        assert first[1] == pytest.approx(40.0, abs=0.5)
+
+    def test_without_what_a_gap_leaves_missing(self, lake, scene):
+        scene.session().minute_of(0)
+        scene.trade(65)
+        scene.drop(70, 80)
+        scene.trade(90)
+        scene.candle(120.3).minute_of(2).done()
+        assert coverage(lake, scene, "round(trade_seconds, 1)")[1] == (1, 49.5)
+
+    def test_nothing_of_a_candle_from_before_the_recording(self, lake, scene):
+        scene.session(at=0.0).minute_of(0)
+        rows = [[scene.start_s - 60 * k, "5", "6", "4", "5.5", "9", "50"] for k in (3, 2, 1)]
+        scene.to(61).recorder.candles("AAA", scene.start_s - 600, scene.start_s - 1, *rows)
+        scene.done()
+        assert coverage(lake, scene, SEEN, "candle_volume = 9")[0] == (-3, 0.0, 0.0, 0.0, 0.0)
+
+
 class TestGaps:
     def test_a_gap_that_no_answer_closed_makes_the_minute_d(self, lake, scene):
         scene.session().minute_of(0)

@@ -1,0 +1,1 @@
+"""What `analytics.frames` offers, by what it looks at."""

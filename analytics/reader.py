@@ -1,0 +1,137 @@
+"""Reads a lake while it is written: what is committed is listed, and listed again where files have gone."""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+import duckdb
+import pyarrow as pa
+
+from analytics.opened import Snapshot, Window, committed
+from analytics.questions import Question, needed, open_questions, questions
+from analytics.tail import Following
+from analytics.views import MACROS, empty_view, question_view
+from recorder.lake.store.manifest import FileInfo, read_files
+
+ATTEMPTS: Final = 20
+RETRY_S: Final = 0.1
+"""A file that was merged away between the listing and the reading: read the list again."""
+T = TypeVar("T")
+_WORD: Final = re.compile(r"\w+")
+_CATALOGUE: Final = frozenset(
+    {"show", "describe", "summarize", "tables", "views", "columns", "duckdb_tables", "duckdb_views"}
+)
+"""Words of queries that ask which views there are."""
+
+
+class Reader:
+    """One lake. `ask` sees all of it in views of a database that is kept, `ask_within` a part of it."""
+
+    def __init__(self, data_dir: Path, *, tail: bool) -> None:
+        self.data_dir = data_dir.resolve()
+        self._following = Following(self.data_dir) if tail else None
+        self._files: list[FileInfo] | None = None
+        self._kept = _database()
+        self._made: set[str] = set()
+        self._day_is_open = False
+        self.ask("")  # a lake that cannot be read says so here
+
+    def snapshot(self) -> Snapshot:
+        """What there is now. Raises LakeNotFoundError."""
+        if self._following is not None:
+            return self._following.snapshot()
+        return Snapshot(self.data_dir, committed(self.data_dir))
+
+    def ask(self, query: str) -> duckdb.DuckDBPyRelation | None:
+        """Run statements over the whole lake; the last one's rows, None for no text."""
+
+        def run() -> duckdb.DuckDBPyRelation | None:
+            self._refresh()
+            self._make_views(query)
+            relation = self._kept.sql(query)
+            return relation.materialize() if relation is not None else None
+
+        return self._again(run)
+
+    def ask_within(
+        self, window: Window, views: Sequence[Question], query: Callable[[duckdb.DuckDBPyConnection], str]
+    ) -> duckdb.DuckDBPyRelation:
+        """The rows of a query over a part of the lake, which has these views beside its tables.
+
+        `query` is given the database, to look at the views. Nothing else of the lake is read.
+        """
+
+        def run() -> duckdb.DuckDBPyRelation:
+            snapshot = self.snapshot()
+            database = _database(snapshot.tail)
+            database.execute("\n".join((*snapshot.views(window), *map(question_view, views))))
+            return database.sql(query(database)).materialize()
+
+        return self._again(run)
+
+    def _make_views(self, query: str) -> None:
+        """Make the views that a query may mean, and all of them for one that asks what there is.
+
+        Each view is bound to the files of all that it reads: to make them all takes long in a large lake.
+        """
+        words = set(_WORD.findall(query.lower()))
+        asks = bool(words & _CATALOGUE)
+        wanted = [each for each in questions() if asks or each.name in words]
+        for each in (view for asked in wanted for view in needed(asked)):
+            if each.name not in self._made:
+                self._kept.execute(question_view(each))
+                self._made.add(each.name)
+                if not self._day_is_open and each in open_questions():
+                    self._kept.execute(_without_rows(self._kept, each.name))
+
+    def _refresh(self) -> None:
+        snapshot = self.snapshot()
+        if snapshot.files == self._files and not snapshot.tail:
+            return
+        _register(self._kept, snapshot.tail)
+        self._kept.execute("\n".join(snapshot.views()))
+        self._files = snapshot.files
+        if snapshot.any_open() != self._day_is_open:
+            self._day_is_open = not self._day_is_open
+            self._made.clear()
+
+    def _again(self, ask: Callable[[], T]) -> T:
+        """Ask, and once more whenever files were moved away meanwhile."""
+        for attempt in range(ATTEMPTS):
+            listed = read_files(self.data_dir)
+            try:
+                return ask()
+            except duckdb.IOException:
+                if attempt == ATTEMPTS - 1 or not self._overtaken(listed):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def _overtaken(self, listed: list[FileInfo] | None) -> bool:
+        """Whether the files have changed under a query, within the time that a commit takes to move them."""
+        time.sleep(RETRY_S)
+        files = read_files(self.data_dir)
+        return files != listed or any(
+            not (self.data_dir / "lake" / file.path).exists() for file in files or ()
+        )
+
+
+def _database(tail: Mapping[str, pa.Table] | None = None) -> duckdb.DuckDBPyConnection:
+    """An empty database that speaks the words of the questions, in UTC."""
+    made = duckdb.connect()
+    # Each file's footer is read once as long as it does not change, not twice for every query.
+    made.execute("\n".join(("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true;", *MACROS)))
+    _register(made, tail or {})
+    return made
+
+
+def _without_rows(database: duckdb.DuckDBPyConnection, name: str) -> str:
+    """A question about open days where there are none: to plan it costs as much as to answer the others."""
+    found = database.sql(f"DESCRIBE {name}").fetchall()
+    return empty_view(name, {row[0]: row[1] for row in found})
+
+
+def _register(database: duckdb.DuckDBPyConnection, tail: Mapping[str, pa.Table]) -> None:
+    for table, rows in tail.items():
+        database.register(f"tail_{table}", rows)

@@ -1,0 +1,189 @@
+"""Questions by name: what a span, a market and a bucket choose, and what is said of those that are none."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import polars as pl
+import pytest
+from asked_lakes import fill, lake_at
+from lakedays import DATE
+
+from analytics import (
+    BucketError,
+    EmptyRangeError,
+    LakeNotFoundError,
+    MomentError,
+    UnknownNameError,
+    open_lake,
+)
+from analytics.questions import questions
+
+NEXT = "2026-11-23"
+TIMES = ("minute", "hour", "day", "bucket", "ts_settled", "ts_open", "ts_event", "ts_start", "ts_recv")
+
+
+def assert_same(ours, theirs):
+    """Rows in any order, whose floats were added up in another order."""
+    assert len(ours) == len(theirs)
+    for one, other in zip(sorted(ours, key=roughly), sorted(theirs, key=roughly), strict=True):
+        assert words_of(one) == words_of(other)
+        floats = [[value for value in row if isinstance(value, float)] for row in (one, other)]
+        assert floats[0] == pytest.approx(floats[1], rel=1e-9, abs=1e-9, nan_ok=True)
+
+
+def roughly(row):
+    """A row in words, its floats to five digits."""
+    return str([f"{value:.4e}" if isinstance(value, float) else value for value in row])
+
+
+def words_of(row):
+    """What of a row is no float, and where its floats are."""
+    return str(["float" if isinstance(value, float) else value for value in row])
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    """Two days of three markets; the first is compacted."""
+    data_dir = tmp_path_factory.mktemp("lake")
+    with lake_at(data_dir) as day:
+        day.compact(fill(day, 21, books=150, trades=120))
+        fill(day, 22, books=150, trades=120, later=1)
+    return open_lake(data_dir)
+
+
+def view(lake, name, where="true"):
+    return lake.sql(f"SELECT * FROM {name} WHERE {where} ORDER BY market, 3").pl()
+
+
+class TestSpans:
+    def test_without_any_it_is_the_whole_view(self, lake):
+        assert_same(lake.spread().rows(), view(lake, "spread_1m").rows())
+
+    def test_a_part_of_the_lake_answers_as_the_whole_does(self, lake):
+        part = lake.volume(["AAA", "CCC"], start=f"{NEXT}T00:10", end=f"{NEXT}T12:00", every="1h")
+        hours = f"hour >= TIMESTAMPTZ '{NEXT} 00:10Z' AND hour < TIMESTAMPTZ '{NEXT} 12:00Z'"
+        assert_same(part.rows(), view(lake, "volume_1h", f"market IN ('AAA', 'CCC') AND {hours}").rows())
+
+    def test_a_change_over_midnight_looks_at_the_day_before(self, lake):
+        part = lake.open_interest("BBB", start=NEXT, every="1h")
+        whole = view(lake, "open_interest_1h", f"market = 'BBB' AND date = DATE '{NEXT}'")
+        assert_same(part.rows(), whole.rows())
+
+    def test_a_table_is_asked_in_the_same_way(self, lake):
+        rows = lake.ask("trades", "AAA", start=NEXT).pl()
+        assert rows.height == 120
+        assert rows["ts_event"].is_sorted()
+
+    @pytest.mark.parametrize(
+        "start",
+        [NEXT, date(2026, 11, 23), datetime(2026, 11, 23, tzinfo=UTC),
+         datetime(2026, 11, 23, 2, tzinfo=timezone(timedelta(hours=2))), f"{NEXT}T02:00+02:00"],
+        ids=["text", "day", "time", "time of a zone", "text of a zone"],
+    )  # fmt: skip
+    def test_a_time_may_be_written_in_many_ways(self, lake, start):
+        assert lake.basis("AAA", start=start).equals(lake.basis("AAA", start=f"{NEXT}T00:00Z"))
+
+    def test_a_quiet_span_within_the_record_is_an_answer_without_rows(self, lake):
+        rows = lake.ask("trades", start=f"{DATE}T16:00", end=f"{DATE}T16:00:00.000001")
+        assert rows.shape[0] == 0
+
+    @pytest.mark.parametrize(
+        ("span", "said"),
+        [
+            (
+                {"start": "2027-01-01"},
+                r"recorded from 2027-01-01 to now\. The lake has 2026-11-22",
+            ),
+            (
+                {"end": "2020-01-01"},
+                r"recorded from ever to 2020-01-01\. The lake has 2026-11-22",
+            ),
+            ({"start": NEXT, "end": DATE}, r"ends before it begins\. The lake has 2026-11-22"),
+        ],
+        ids=["after", "before", "backwards"],
+    )
+    def test_a_span_without_anything_is_refused_with_what_there_is(self, lake, span, said):
+        with pytest.raises(EmptyRangeError, match=said):
+            lake.spread("AAA", **span)
+
+    def test_a_text_that_is_no_time_is_refused_with_how_one_is_written(self, lake):
+        with pytest.raises(MomentError, match="'yesterday' is no time: write 2026-11-22"):
+            lake.spread("AAA", start="yesterday")
+
+    @pytest.mark.parametrize("asked", questions(), ids=lambda asked: asked.name)
+    def test_every_view_answers_of_its_last_day_as_the_whole_lake_does(self, lake, asked):
+        whole = lake.ask(asked.name)
+        own = [name for name in TIMES if name in whole.columns]
+        if not own:
+            with pytest.raises(MomentError, match="no time of their own: ask without"):
+                lake.ask(asked.name, start=NEXT)
+            return
+        place = whole.columns.index(own[0])
+        expected = [row for row in whole.fetchall() if str(row[place]) >= NEXT]
+        assert_same(lake.ask(asked.name, start=NEXT).fetchall(), expected)
+
+
+class TestBuckets:
+    def test_any_part_of_a_day_adds_up_like_the_hours_in_it(self, lake):
+        by_hour = lake.volume("AAA", every="1h").group_by("date").agg(pl.col("trades").sum()).sort("date")
+        by_four = lake.volume("AAA", every="4h").group_by("date").agg(pl.col("trades").sum()).sort("date")
+        assert by_four.equals(by_hour)
+
+    def test_another_span_than_the_named_ones_is_called_a_bucket(self, lake):
+        assert lake.spread("AAA", every="15m").columns[:3] == ["market", "date", "bucket"]
+        starts = lake.spread("AAA", every="15m")["bucket"].dt.minute().unique().to_list()
+        assert set(starts) <= {0, 15, 30, 45}
+
+    @pytest.mark.parametrize(
+        ("every", "said"),
+        [
+            ("7m", "'7m' is no bucket: write a part of a day"),
+            ("0m", "'0m' is no bucket"),
+            ("2d", "'2d' is no bucket"),
+            ("30s", "'30s' is no whole number of minutes"),
+        ],
+    )
+    def test_what_is_no_bucket_is_refused_with_what_is(self, lake, every, said):
+        with pytest.raises(BucketError, match=said):
+            lake.basis(every=every)
+
+    def test_volume_is_asked_by_seconds_too(self, lake):
+        bars = lake.volume("AAA", every="10s")
+        assert bars.columns == ["bucket" if each == "minute" else each for each in lake.volume().columns]
+        assert bars["trades"].sum() == lake.volume("AAA")["trades"].sum()
+        assert bars["bucket"].dt.second().unique().sort().to_list() == [0, 10, 20, 30, 40, 50]
+
+    def test_a_question_that_is_not_asked_by_the_minute_says_by_what_it_is(self, lake):
+        with pytest.raises(BucketError, match="quality cannot be asked by 1m: there is 1d"):
+            lake.quality(every="1m")
+
+
+class TestNames:
+    @pytest.mark.parametrize(
+        ("ask", "said"),
+        [
+            (lambda lake: lake.spread("AAB"), "'AAB' is no market of this lake: did you mean AAA"),
+            (lambda lake: lake.spread(["AAA", "zzz"]), "'zzz' is no market of this lake: there is AAA, BBB"),
+            (lambda lake: lake.ask("spred_1m"), "'spred_1m' is no view: did you mean spread_1m"),
+            (lambda lake: lake.scan("trade"), "'trade' is no table: did you mean trades"),
+        ],
+        ids=["market", "one of several", "view", "table"],
+    )  # fmt: skip
+    def test_a_name_that_is_none_is_refused_with_the_nearest(self, lake, ask, said):
+        with pytest.raises(UnknownNameError, match=said):
+            ask(lake)
+
+    def test_no_lake_is_said_with_what_makes_one(self, tmp_path):
+        with pytest.raises(LakeNotFoundError, match="recorder run"):
+            open_lake(tmp_path)
+
+    def test_describe_tells_unit_and_meaning_of_every_column(self, lake):
+        told = lake.describe("spread_1h")
+        assert told["column"].to_list() == lake.spread(every="1h").columns
+        assert told.filter(pl.col("column") == "spread_min")["unit"].to_list() == ["quote"]
+        assert told["definition"].str.len_chars().min() > 0
+
+
+def test_a_scan_has_the_rows_of_the_table_and_nothing_else(lake):
+    rows = lake.scan("depth", "BBB", start=NEXT).collect()
+    asked = lake.ask("depth", "BBB", start=NEXT).pl()
+    assert rows.select(asked.columns).sort("ts_event", "seq").equals(asked.sort("ts_event", "seq"))

@@ -1,0 +1,54 @@
+"""Every notebook runs over a simulated lake, from first to last cell, and is kept with its pictures."""
+
+import contextlib
+import io
+from datetime import date
+from pathlib import Path
+
+import nbclient
+import nbformat
+import pytest
+
+from recorder.config import Settings
+from recorder.demo_days import Days, run_days
+from recorder.past.exchange import Pace
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+DAY = Days(date(2026, 11, 23), 1, markets=2, seed=3, pace=Pace(rate=0.02, state_s=31.0, candle_s=10.0))
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"))
+    with contextlib.redirect_stdout(io.StringIO()):
+        run_days(settings, DAY)
+    [made] = settings.data_dir.iterdir()
+    return made
+
+
+def code(notebook):
+    return [cell for cell in nbformat.read(notebook, 4).cells if cell.cell_type == "code"]
+
+
+def test_there_are_six():
+    assert [path.name[:2] for path in NOTEBOOKS] == ["01", "02", "03", "04", "05", "06"]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(notebook, data_dir, monkeypatch):
+    monkeypatch.setenv("RECORDER_DATA_DIR", str(data_dir))
+    monkeypatch.setenv("IPYTHONDIR", str(data_dir.parent / "ipython"))
+    run = nbformat.read(notebook, 4)
+    nbclient.NotebookClient(
+        run, timeout=120, resources={"metadata": {"path": str(notebook.parent)}}
+    ).execute()
+    shown = [cell for cell in run.cells if cell.cell_type == "code" and cell.outputs]
+    assert len(shown) >= len([cell for cell in code(notebook) if cell.outputs])
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_kept_with_pictures_and_without_an_error(notebook):
+    outputs = [output for cell in code(notebook) for output in cell.outputs]
+    assert [cell.execution_count for cell in code(notebook)] == list(range(1, len(code(notebook)) + 1))
+    assert [output for output in outputs if output.output_type == "error"] == []
+    assert any("image/png" in output.get("data", {}) for output in outputs)
