@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 HEAD: Final = ("what", "ours", "reference", "ratio", "bar", "first step", "met?")
-LIBRARIES: Final = ("websockets", "uvloop", "pyarrow", "msgspec", "zstandard", "numpy")
+LIBRARIES: Final = ("websockets", "uvloop", "pyarrow", "msgspec", "zstandard", "numpy", "duckdb")
 
 
 class InvalidError(Exception):

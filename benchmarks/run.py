@@ -13,6 +13,7 @@ from typing import Final
 
 import compact
 import publish
+import query
 import receive
 import rivals
 import sizes
@@ -24,7 +25,7 @@ PACED_FRAMES: Final = 8_000
 FEED_FRAMES: Final = 120_000
 """Ten minutes of the feed. An hour's file has more of each market, and is a little smaller a row."""
 RIVAL_FRAMES: Final = 20_000
-PARTS: Final = ("receive", "publish", "sizes", "compact", "rivals")
+PARTS: Final = ("receive", "publish", "sizes", "compact", "query", "rivals")
 
 
 def main() -> int:
@@ -60,6 +61,8 @@ def _measure(
         return sizes.measure(plain, mixed)
     if part == "compact":
         return compact.measure(mixed)
+    if part == "query":
+        return query.measure(given.repeats, given.day)
     return rivals.measure(plain[:RIVAL_FRAMES], given.repeats, given.rivals)
 
 
@@ -74,6 +77,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5, help="interleaved runs of each comparison")
     parser.add_argument("--only", action="append", choices=PARTS, help="one part; may be given again")
     parser.add_argument("--recording", type=Path, help='NDJSON of {"t": ns, "frame": {...}}, .gz or plain')
+    parser.add_argument(
+        "--day",
+        choices=query.DAYS,
+        default="tenth",
+        help="of which the queries are asked (default %(default)s)",
+    )
     parser.add_argument("--rivals", type=Path, default=rivals.ROOM, help="the rivals' environment")
     return parser.parse_args()
 
