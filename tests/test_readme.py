@@ -28,9 +28,12 @@ STATEMENTS = [part.strip() for block in blocks("sql") for part in block.split(";
 def data_dir(tmp_path_factory):
     path = tmp_path_factory.mktemp("data")
     recorder = Recorder(path)
-    recorder.session(("trade", "AAA"), ("depth", "AAA"), ("state",))
+    recorder.session(("trade", "BTCUSDT"), ("depth", "BTCUSDT"), ("state",), markets=("BTCUSDT",))
     recorder.frames(
-        trade("AAA", 1), book("AAA", 1_723_161_255_000), candle("AAA", 1_723_161_240, "101"), state("AAA")
+        trade("BTCUSDT", 1),
+        book("BTCUSDT", 1_723_161_255_000),
+        candle("BTCUSDT", 1_723_161_240, "101"),
+        state("BTCUSDT"),
     )
     recorder.stop()
     publish_once(path)
@@ -48,7 +51,10 @@ def test_the_python_example_runs(data_dir, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
     exec(example, names)  # noqa: S102  # the README's own words
-    assert names["frame"].rows() == [("AAA", 1)]
+    assert names["frame"].rows() == [("BTCUSDT", 1)]
+    assert names["spread"]["snapshots"].to_list() == [1]
+    assert names["bars"]["trades"].sum() == 1
+    assert names["rows"]["trade_id"].to_list() == [1]
 
 
 def test_the_journal_is_read_as_its_document_says(data_dir):
