@@ -40,7 +40,8 @@ _TIMES: Final = (
     "ts_recv",
 )
 """A row's own time is the first of these that it has."""
-_OF_MARKETS: Final = ("markets", "coverage", "trades", "depth", "state", "klines")
+_OF_MARKETS: Final = ("coverage", "trades", "depth", "state", "klines")
+"""Where a market may have rows that no market list told of."""
 _ONE_OF: Final = "SELECT 1 FROM {} WHERE market = {} LIMIT 1"
 
 
@@ -204,10 +205,13 @@ class Lake:
     def _markets(self, market: Market) -> tuple[str, ...]:
         """The markets asked for. Raises UnknownNameError for one of which the lake has nothing."""
         names = () if market is None else (market,) if isinstance(market, str) else tuple(market)
+        listed = {row[0] for row in self._found("SELECT DISTINCT market FROM markets")} if names else set()
         for name in names:
-            if not any(self._found(_ONE_OF.format(table, quoted(name))) for table in _OF_MARKETS):
-                listed = self._found("SELECT market FROM markets UNION SELECT market FROM coverage")
-                raise UnknownNameError(unknown("market of this lake", name, [row[0] for row in listed]))
+            if name not in listed and not any(
+                self._found(_ONE_OF.format(table, quoted(name))) for table in _OF_MARKETS
+            ):
+                listed |= {row[0] for row in self._found("SELECT DISTINCT market FROM coverage")}
+                raise UnknownNameError(unknown("market of this lake", name, listed))
         return names
 
     def _found(self, query: str) -> list[tuple[str, ...]]:

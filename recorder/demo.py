@@ -182,4 +182,4 @@ def _gaps(lake: Lake) -> str:
 def _what_next(data_dir: Path) -> str:
     program = "recorder" if shutil.which("recorder") else sys.argv[0]
     where = f"--data-dir {data_dir}"
-    return f"Next: {program} sql {where}   or   {program} audit {where}   or   {program} status {where}"
+    return f"Next: {program} sql {where}   or   {program} report {where}   or   {program} status {where}"
