@@ -7,22 +7,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from analytics.questions import COMMON, MIN_COVERAGE, Question, questions
+from analytics.questions import (
+    BUILDING_BLOCKS,
+    COMMON,
+    MIN_COVERAGE,
+    SUBJECTS,
+    Question,
+    questions,
+)
 from recorder.lake.store.dictionary import TOLD
 
 FILE: Final = Path("docs/dictionary.md")
-SUBJECTS: Final = {
-    "Funding": ("funding_", "premium_"),
-    "Spread and liquidity": (
-        *("spread_", "liquidity_", "trade_costs", "roll_", "depth_profile", "cost_profile"),
-        *("microprice", "order_flow"),
-    ),
-    "Volume": ("volume_", "value_area", "cvd_", "trade_size", "turnover_", "organic_", "prices_"),
-    "Basis and open interest": ("basis_", "open_interest_", "price_open_interest"),
-    "Volatility and toxicity": ("volatility_", "kyle_", "amihud_", "vpin"),
-    "Quality": ("quality", "coverage_"),
-}
-"""Headings, and how the names of their views begin; what is in none is a building block of the others."""
 _INTRODUCTION: Final = f"""\
 # Data dictionary
 
@@ -46,28 +41,25 @@ def dictionary() -> str:
         told = ((column, *said) for column, said in columns.items())
         parts.append(f"### `{name}`\n\nA row is {row}.\n\n{_table(told)}")
     parts.append(f"## Columns of many views\n\n{_table((name, *said) for name, said in COMMON.items())}")
-    for heading, those in _by_subject():
+    for heading, those in by_subject():
         parts += [f"## {heading}\n", *(_view(each) for each in those)]
     return "\n".join(parts)
 
 
-def _by_subject() -> Iterator[tuple[str, list[Question]]]:
+def by_subject() -> Iterator[tuple[str, list[Question]]]:
     """Headings with the views below them. A longer grain is told of with its minute."""
     names = {each.name for each in questions()}
     own = [each for each in questions() if f"{each.name[:-3]}_1m" not in names or each.name.endswith("_1m")]
-    left = sorted(own, key=lambda each: each.name)
-    for heading, beginnings in SUBJECTS.items():
-        those = [each for each in left if each.name.startswith(beginnings)]
-        left = [each for each in left if each not in those]
-        yield heading, those
-    yield "Building blocks", left
+    for subject in (*SUBJECTS, BUILDING_BLOCKS):
+        yield subject, sorted((each for each in own if each.subject == subject), key=lambda each: each.name)
 
 
 def _view(asked: Question) -> str:
     told = ((column, *said) for column, said in asked.columns.items())
+    grain = asked.grain.rstrip(".").removeprefix("a ")
     lines = [
         f"### `{asked.name}`\n",
-        f"{asked.question[0].upper()}{asked.question[1:]} A row is a {asked.grain.rstrip('.')}.",
+        f"{asked.question[0].upper()}{asked.question[1:]} A row is a {grain}.",
         f"From {', '.join(f'`{name}`' for name in asked.source)}.",
         *(f"{note[0].upper()}{note[1:]}" for note in asked.notes),
     ]

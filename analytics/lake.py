@@ -56,6 +56,9 @@ class Lake:
     def __init__(self, data_dir: Path, *, tail: bool = False) -> None:
         self._reader = Reader(data_dir, tail=tail)
 
+    def __repr__(self) -> str:
+        return f"Lake({str(self._reader.data_dir)!r})"
+
     # --- any question -----------------------------------------------------------------------------
 
     def sql(self, query: str) -> duckdb.DuckDBPyRelation | None:
@@ -79,7 +82,8 @@ class Lake:
     def describe(self, name: str) -> pl.DataFrame:
         """What the columns of a view say: column, unit, definition."""
         asked = asked_by(name)
-        rows = [(column, *asked.says(column)) for column in self.ask(name).columns]
+        columns = self._reader.columns(name)
+        rows = [(column, *asked.says(column)) for column in columns]
         return pl.DataFrame(rows, schema=["column", "unit", "definition"], orient="row")
 
     def scan(

@@ -29,6 +29,21 @@ PARTS: Final = {
 rows, open are the others."""
 
 
+SUBJECTS: Final = {
+    "Funding": ("funding_", "premium_"),
+    "Spread and liquidity": (
+        *("spread_", "liquidity_", "trade_costs", "roll_", "depth_profile", "cost_profile"),
+        *("microprice", "order_flow"),
+    ),
+    "Volume": ("volume_", "value_area", "cvd_", "trade_size", "turnover_", "organic_", "prices_"),
+    "Basis and open interest": ("basis_", "open_interest_", "price_open_interest"),
+    "Volatility and toxicity": ("volatility_", "kyle_", "amihud_", "vpin"),
+    "Quality": ("quality", "coverage_"),
+}
+"""Subjects, and how the names of their views begin; what is in none is a building block of the others."""
+BUILDING_BLOCKS: Final = "Building blocks"
+
+
 class Column(NamedTuple):
     """What a column says; `unit` is `-` for a name, a count or a plain ratio."""
 
@@ -92,6 +107,12 @@ class Question:
     notes: tuple[str, ...]
     reach: "Reach"
     sql: str
+
+    @property
+    def subject(self) -> str:
+        """What it is about."""
+        subjects = (name for name, begun in SUBJECTS.items() if self.name.startswith(begun))
+        return next(subjects, BUILDING_BLOCKS)
 
     def says(self, column: str) -> Column:
         """What a column of it says. Raises KeyError."""

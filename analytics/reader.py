@@ -12,7 +12,7 @@ import pyarrow as pa
 from analytics.opened import Snapshot, Window, committed
 from analytics.questions import Question, needed, open_questions, questions
 from analytics.tail import Following
-from analytics.views import MACROS, empty_view, question_view
+from analytics.views import MACROS, catalogue_view, empty_view, question_view
 from recorder.lake.store.manifest import FileInfo, read_files
 
 ATTEMPTS: Final = 20
@@ -34,6 +34,7 @@ class Reader:
         self._following = Following(self.data_dir) if tail else None
         self._files: list[FileInfo] | None = None
         self._kept = _database()
+        self._kept.execute(catalogue_view())
         self._made: set[str] = set()
         self._day_is_open = False
         self.ask("")  # a lake that cannot be read says so here
@@ -52,6 +53,16 @@ class Reader:
             self._make_views(query)
             relation = self._kept.sql(query)
             return relation.materialize() if relation is not None else None
+
+        return self._again(run)
+
+    def columns(self, view: str) -> list[str]:
+        """The columns of a view, which is not asked."""
+
+        def run() -> list[str]:
+            self._refresh()
+            self._make_views(view)
+            return list(self._kept.view(view).columns)
 
         return self._again(run)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from analytics.questions import PARTS, Question, questions
+from analytics.questions import BUILDING_BLOCKS, PARTS, Question, questions
 from recorder.lake.store.tables import TABLES
 
 VIEWS_FILE: Final = "views.sql"
@@ -75,6 +75,18 @@ def empty_view(name: str, columns: Mapping[str, str]) -> str:
     return f"CREATE OR REPLACE VIEW {name} AS SELECT {nulls} WHERE false;"
 
 
+def catalogue_view() -> str:
+    """The view `questions`: every view with its subject, its grain, and the question that it answers."""
+    rows = ", ".join(
+        f"({quoted(each.subject)}, {quoted(each.name)}, {quoted(each.grain)}, {quoted(each.question)})"
+        for each in sorted(
+            questions(), key=lambda each: (each.subject == BUILDING_BLOCKS, each.subject, each.name)
+        )
+    )
+    told = f"(VALUES {rows}) AS told (subject, view, grain, question)"
+    return f"CREATE OR REPLACE VIEW questions AS SELECT * FROM {told};"
+
+
 def question_views() -> list[str]:
     """Every question, in an order in which each can be made."""
     return [question_view(question) for question in questions()]
@@ -90,6 +102,7 @@ def write_views(data_dir: Path) -> Path:
         *MACROS,
         *_parts(lake),
         *question_views(),
+        catalogue_view(),
     ]
     target = data_dir / VIEWS_FILE
     draft = target.with_suffix(".sql.new")

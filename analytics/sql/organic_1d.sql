@@ -30,7 +30,7 @@
 --       would warn of nearly all of them, twice it of none. Sizes that are few, or span less than a power of ten, do not follow
 --       the law for reasons of their own.
 -- Note: one size warns where commonest_share > 0.25; inside the spread where inside_share > 0.5 (a price between bid and ask is
---       nobody's quote, unless the book moved after it was last seen); sides without memory where side_autocorrelation < 0.05
+--       nobody's quote, unless the book moved after it was last seen); sides without memory where side_autocorrelation + 2 / sqrt(orders) < 0.05
 --       (orders of one side follow each other in markets that were studied: Lillo and Farmer 2004); turnover to open interest where
 --       turnover_ratio > 20; turnover to depth where turnover_to_depth > 10 (of what is visible). These bounds are our own, and wide.
 -- Note: round_share has no bound: people's sizes gather at round numbers, which wash trades lack (Cong, Li, Tang and Yang 2023),
@@ -244,7 +244,7 @@ bounded AS (
         CASE WHEN enough THEN benford_mad > 0.03e0 AND benford_chi_square > 26.12e0 END AS first_digits,
         CASE WHEN enough THEN commonest_share > 0.25e0 END AS one_size,
         inside_share > 0.5e0 AS inside,
-        CASE WHEN enough THEN side_autocorrelation < 0.05e0 END AS no_memory,
+        CASE WHEN enough THEN side_autocorrelation + 2e0 / sqrt(CAST(orders AS DOUBLE)) < 0.05e0 END AS no_memory,
         turnover_ratio > 20 AS beyond_open_interest,
         turnover_to_depth > 10 AS beyond_depth
     FROM figures

@@ -5,6 +5,7 @@ import pytest
 from journals import Recorder, book, state, trade
 
 from analytics import LakeNotFoundError, open_lake
+from analytics.questions import questions
 from analytics.views import question_views
 from recorder.lake.publishing.follow import publish_once
 from recorder.lake.store.manifest import FORMAT_STATE, Commit, Manifest
@@ -56,6 +57,12 @@ def test_an_open_lake_sees_what_is_published_later(data_dir):
     recorder.session(("trade", "AAA")).frames(trade("AAA", 3)).stop()
     publish_once(data_dir)
     assert lake.sql("SELECT count(*) FROM trades").fetchall() == [(3,)]
+
+
+def test_the_view_questions_tells_of_every_view(data_dir):
+    told = rows(data_dir, "SELECT view, subject, question FROM questions")
+    assert {view for view, _, _ in told} == {asked.name for asked in questions()}
+    assert ("spread_1h", "Spread and liquidity") in {row[:2] for row in told}
 
 
 def test_times_are_utc(data_dir):

@@ -15,7 +15,7 @@ import pyarrow as pa
 from recorder.lake.gaps.missing import GapBook, Missing, RecordedBy, recorded_by_any
 from recorder.lake.gaps.state import MINUTE_STREAMS
 from recorder.lake.grades.clocks import Clocks
-from recorder.lake.grades.grading import MINUTE_S, Observed, Precision, Told, Traded, judge
+from recorder.lake.grades.grading import MINUTE_S, Observed, Precision, Told, Traded, judge, proves_whole
 from recorder.lake.grades.witness import Frame, Trades, count_rows, gather_trades, lags
 from recorder.lake.spans import Spans, clip, length, minus, union
 from recorder.lake.store.files import as_us
@@ -121,6 +121,8 @@ class _Minutes:
         precision = self._evidence.precision.get(market, Precision())
         verdict = judge(traded, _told(candle), observed, precision)
         seconds = self._gap_seconds(minute, missing) | self._seen_seconds(market, minute, missing)
+        if proves_whole(traded, _told(candle), precision):
+            seconds["trade_seconds"] = MINUTE_S
         return {
             "market": market,
             "minute": minute,

@@ -100,6 +100,11 @@ def judge(traded: Traded, told: Told | None, observed: Observed, precision: Prec
     return Verdict(grade, reason, missed)
 
 
+def proves_whole(traded: Traded, told: Told | None, precision: Precision) -> bool:
+    """Whether the candle tells that no trade of those there were is missing, whatever gaps say."""
+    return told is not None and traded.count > 0 and not disagreement(traded, told, precision)
+
+
 def _grade(traded: Traded, told: Told | None, observed: Observed, differs: str) -> tuple[str, str]:
     blind = traded.count == 0 and observed.unseen_s >= observed.recorded_s
     if told is None:

@@ -94,7 +94,10 @@ STATE: Final = {
     "funding_rate_next": Said(_PER_INTERVAL, "what the next settlement will charge"),
     "funding_rate_predict": Said(_PER_INTERVAL, "estimate for the settlement after the next"),
     "funding_minutes": Said("minutes", "to the next settlement, rounded down (venue: `funding_time`)"),
-    "ts_funding": Said("time, UTC", "that instant: ts_recv rounded up to a minute, plus funding_minutes"),
+    "ts_funding": Said(
+        "time, UTC",
+        "that instant: ts_recv rounded up to a minute, plus funding_minutes; a minute late where a state was received just after a full minute: `funding_settlements` has the instants right",
+    ),
     "insurance": Said("quote, exact decimal", "the insurance fund"),
     "sell_total": Said("base", "quantity sold within the last 1,000 trades"),
     "buy_total": Said("base", "quantity bought within the last 1,000 trades"),
@@ -170,12 +173,14 @@ COVERAGE: Final = {
         )
     },
     **{
-        f"{stream}_seconds": Said("s", f"in which {rows} were recorded, with nothing missing; 60 if always")
-        for stream, rows in (
-            ("trade", "trades"),
-            ("depth", "books"),
-            ("kline", "candles"),
-            ("state", "states"),
+        f"{stream}_seconds": Said(
+            "s", f"in which {rows} were recorded, with nothing missing; 60 if always{more}"
+        )
+        for stream, rows, more in (
+            ("trade", "trades", ", or if the candle agrees with them"),
+            ("depth", "books", ""),
+            ("kline", "candles", ""),
+            ("state", "states", ""),
         )
     },
     "depth_rows": Said("-", "books recorded"),

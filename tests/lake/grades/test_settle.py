@@ -275,14 +275,24 @@ class TestSeenSeconds:
 
     def test_of_the_first_minute_only_what_was_recorded_of_it(self, lake, scene):
         scene.session(at=20.0)
+        scene.make(10)
         scene.trade(30)
         scene.candle(60.3).minute_of(1).done()
         [first] = [row for row in coverage(lake, scene, "trade_seconds") if row[0] == 0]
         assert first[1] == pytest.approx(40.0, abs=0.5)
 
+    def test_a_gap_in_which_the_candle_shows_nothing_missed_takes_nothing_from_it(self, lake, scene):
+        scene.session().minute_of(0)
+        scene.trade(65)
+        scene.drop(70, 80)
+        scene.trade(90)
+        scene.candle(120.3).minute_of(2).done()
+        assert coverage(lake, scene, "grade, round(trade_seconds, 1)")[1] == (1, "D", 60.0)
+
     def test_without_what_a_gap_leaves_missing(self, lake, scene):
         scene.session().minute_of(0)
         scene.trade(65)
+        scene.make(75)
         scene.drop(70, 80)
         scene.trade(90)
         scene.candle(120.3).minute_of(2).done()
