@@ -263,7 +263,7 @@ def test_days_that_are_there_are_not_made_again(data_dir, told):
     with contextlib.redirect_stdout(said):
         run_days(Settings(data_dir=data_dir.parent), DAYS)
     assert "is there already" in said.getvalue()
-    assert data_dir.stat() == before
+    assert data_dir.stat().st_ino == before.st_ino
 
 
 @pytest.mark.parametrize("flags", [("--until", "2026-11-23"), ("--days", 1, "--seconds", 10)])
