@@ -19,6 +19,13 @@ ATTEMPTS: Final = 20
 RETRY_S: Final = 0.1
 """A file that was merged away between the listing and the reading: read the list again."""
 T = TypeVar("T")
+_SETTINGS: Final = (
+    "SET TimeZone = 'UTC';",
+    # A footer is read once as long as its file does not change, not twice for every query.
+    "SET parquet_metadata_cache = true;",
+    # Files are local: to read ahead of the columns costs a copy, and nothing is waited for.
+    "SET disable_parquet_prefetching = true;",
+)
 _WORD: Final = re.compile(r"\w+")
 _CATALOGUE: Final = frozenset(
     {"show", "describe", "summarize", "tables", "views", "columns", "duckdb_tables", "duckdb_views"}
@@ -33,6 +40,7 @@ class Reader:
         self.data_dir = data_dir.resolve()
         self._following = Following(self.data_dir) if tail else None
         self._files: list[FileInfo] | None = None
+        self._listed: list[FileInfo] | None = None
         self._kept = _database()
         self._kept.execute(catalogue_view())
         self._made: set[str] = set()
@@ -42,8 +50,13 @@ class Reader:
     def snapshot(self) -> Snapshot:
         """What there is now. Raises LakeNotFoundError."""
         if self._following is not None:
-            return self._following.snapshot()
-        return Snapshot(self.data_dir, committed(self.data_dir))
+            found = self._following.snapshot()
+        else:
+            files = read_files(self.data_dir)
+            known = files if files and files == self._listed else committed(self.data_dir)
+            found = Snapshot(self.data_dir, known)
+        self._listed = found.files
+        return found
 
     def ask(self, query: str) -> duckdb.DuckDBPyRelation | None:
         """Run statements over the whole lake; the last one's rows, None for no text."""
@@ -111,19 +124,18 @@ class Reader:
     def _again(self, ask: Callable[[], T]) -> T:
         """Ask, and once more whenever files were moved away meanwhile."""
         for attempt in range(ATTEMPTS):
-            listed = read_files(self.data_dir)
             try:
                 return ask()
             except duckdb.IOException:
-                if attempt == ATTEMPTS - 1 or not self._overtaken(listed):
+                if attempt == ATTEMPTS - 1 or not self._overtaken():
                     raise
         raise AssertionError("the last attempt returns or raises")
 
-    def _overtaken(self, listed: list[FileInfo] | None) -> bool:
+    def _overtaken(self) -> bool:
         """Whether the files have changed under a query, within the time that a commit takes to move them."""
         time.sleep(RETRY_S)
         files = read_files(self.data_dir)
-        return files != listed or any(
+        return files != self._listed or any(
             not (self.data_dir / "lake" / file.path).exists() for file in files or ()
         )
 
@@ -131,8 +143,7 @@ class Reader:
 def _database(tail: Mapping[str, pa.Table] | None = None) -> duckdb.DuckDBPyConnection:
     """An empty database that speaks the words of the questions, in UTC."""
     made = duckdb.connect()
-    # Each file's footer is read once as long as it does not change, not twice for every query.
-    made.execute("\n".join(("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true;", *MACROS)))
+    made.execute("\n".join((*_SETTINGS, *MACROS)))
     _register(made, tail or {})
     return made
 

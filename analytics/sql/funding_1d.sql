@@ -15,7 +15,7 @@ WITH facts AS (
     SELECT
         market,
         date,
-        date_trunc('day', ts_settled) AS day,
+        timestamp_micros(unix_micros(ts_settled) - unix_micros(ts_settled) % 86400000000) AS day,
         count(*) AS settlements,
         count(funding_rate) AS proven,
         sum(funding_rate) AS rate_sum,
@@ -27,12 +27,12 @@ WITH facts AS (
         NULL AS state_seconds,
         NULL AS grade
     FROM funding_settlements
-    GROUP BY market, date, date_trunc('day', ts_settled)
+    GROUP BY market, date, timestamp_micros(unix_micros(ts_settled) - unix_micros(ts_settled) % 86400000000)
     UNION ALL
     SELECT
         market,
         date,
-        date_trunc('day', minute) AS day,
+        timestamp_micros(unix_micros(minute) - unix_micros(minute) % 86400000000) AS day,
         0 AS settlements,
         0 AS proven,
         NULL AS rate_sum,
@@ -44,7 +44,7 @@ WITH facts AS (
         sum(state_seconds) AS state_seconds,
         max(grade) AS grade
     FROM coverage
-    GROUP BY market, date, date_trunc('day', minute)
+    GROUP BY market, date, timestamp_micros(unix_micros(minute) - unix_micros(minute) % 86400000000)
 )
 
 SELECT

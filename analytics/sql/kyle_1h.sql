@@ -17,7 +17,7 @@ WITH points AS (
     SELECT
         market,
         date,
-        date_trunc('hour', minute) AS bucket,
+        timestamp_micros(unix_micros(minute) - unix_micros(minute) % 3600000000) AS bucket,
         CASE WHEN trades > 0 AND change IS NOT NULL THEN 1 END AS is_point,
         CASE WHEN trades > 0 AND change IS NOT NULL THEN signed_turnover / 1e6 END AS flow,
         CASE WHEN trades > 0 THEN 1e4 * change END AS bps,

@@ -17,7 +17,7 @@ WITH costs AS (
     SELECT
         market,
         date,
-        date_trunc('minute', ts_event) AS minute,
+        timestamp_micros(unix_micros(ts_event) - unix_micros(ts_event) % 60000000) AS minute,
         price * quantity AS turnover,
         mid_after,
         CASE WHEN side = 'buy' THEN 2e4 ELSE -2e4 END * (price - mid_before) / mid_before AS effective,

@@ -22,10 +22,10 @@ WITH instants AS (
 SELECT
     market,
     date,
-    date_trunc('minute', ts_recv) AS minute,
+    timestamp_micros(unix_micros(ts_recv) - unix_micros(ts_recv) % 60000000) AS minute,
     CAST(sum(state_rows) AS BIGINT) AS state_rows,
     min_by(first, CASE WHEN first IS NOT NULL THEN ts_recv END) AS open_interest_first,
     max_by(last, CASE WHEN last IS NOT NULL THEN ts_recv END) AS open_interest_last,
     max(ts_recv) AS ts_state_last
 FROM instants
-GROUP BY market, date, date_trunc('minute', ts_recv);
+GROUP BY market, date, timestamp_micros(unix_micros(ts_recv) - unix_micros(ts_recv) % 60000000);

@@ -37,7 +37,7 @@ WITH instants AS (
 SELECT
     market,
     date,
-    date_trunc('minute', ts_event) AS minute,
+    timestamp_micros(unix_micros(ts_event) - unix_micros(ts_event) % 60000000) AS minute,
     CAST(sum(trades) AS BIGINT) AS trades,
     sum(volume) AS volume,
     sum(turnover) AS turnover,
@@ -51,4 +51,4 @@ SELECT
     min(ts_event) AS ts_first,
     max(ts_event) AS ts_last
 FROM instants
-GROUP BY market, date, date_trunc('minute', ts_event);
+GROUP BY market, date, timestamp_micros(unix_micros(ts_event) - unix_micros(ts_event) % 60000000);

@@ -169,7 +169,7 @@ with_mid AS (
     SELECT
         market,
         date,
-        date_trunc('minute', ts_event - INTERVAL 1 MICROSECOND) AS minute,
+        timestamp_micros(unix_micros(ts_event) - 1 - (unix_micros(ts_event) - 1) % 60000000) AS minute,
         abs(price - mid_before) AS away
     FROM closed_trades
     WHERE mid_before IS NOT NULL
@@ -177,7 +177,7 @@ with_mid AS (
     SELECT
         market,
         date,
-        date_trunc('minute', ts_event - INTERVAL 1 MICROSECOND) AS minute,
+        timestamp_micros(unix_micros(ts_event) - 1 - (unix_micros(ts_event) - 1) % 60000000) AS minute,
         abs(price - mid_before) AS away
     FROM open_trade_mids
     WHERE mid_before IS NOT NULL

@@ -88,16 +88,20 @@ lag_quantiles AS (
 ),
 
 minute_lags AS (
-    SELECT market, day, date_trunc('minute', ts_event) AS minute, min(lag_us) / 1000e0 AS lag_ms
+    SELECT
+        market,
+        day,
+        unix_micros(ts_event) - unix_micros(ts_event) % 60000000 AS minute_us,
+        min(lag_us) / 1000e0 AS lag_ms
     FROM lags
-    GROUP BY market, day, date_trunc('minute', ts_event)
+    GROUP BY market, day, unix_micros(ts_event) - unix_micros(ts_event) % 60000000
 ),
 
 minute_steps AS (
     SELECT
         market,
         day,
-        abs(lag_ms - lag(lag_ms) OVER (PARTITION BY market, day ORDER BY minute)) AS step_ms
+        abs(lag_ms - lag(lag_ms) OVER (PARTITION BY market, day ORDER BY minute_us)) AS step_ms
     FROM minute_lags
 ),
 

@@ -17,12 +17,13 @@ WITH changes AS (
     SELECT
         market,
         date,
-        date_trunc('hour', ts_event) AS hour,
+        timestamp_micros(unix_micros(ts_event) - unix_micros(ts_event) % 3600000000) AS hour,
         ts_event,
         trade_id,
         price,
         price - lag(price) OVER (
-            PARTITION BY market, date, date_trunc('hour', ts_event) ORDER BY ts_event, trade_id
+            PARTITION BY market, date, unix_micros(ts_event) - unix_micros(ts_event) % 3600000000
+            ORDER BY ts_event, trade_id
         ) AS change
     FROM trades
 ),
@@ -54,7 +55,7 @@ facts AS (
     SELECT
         market,
         date,
-        date_trunc('hour', minute) AS hour,
+        timestamp_micros(unix_micros(minute) - unix_micros(minute) % 3600000000) AS hour,
         NULL AS trades,
         NULL AS price,
         NULL AS autocovariance,

@@ -18,7 +18,7 @@ WITH costs AS (
     SELECT
         market,
         date,
-        date_trunc('hour', ts_event) AS hour,
+        timestamp_micros(unix_micros(ts_event) - unix_micros(ts_event) % 3600000000) AS hour,
         horizon_s,
         price * quantity AS turnover,
         CASE

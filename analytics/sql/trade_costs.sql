@@ -42,4 +42,5 @@ LEFT JOIN coverage
     ON
         coverage.market = trade_mids.market
         AND coverage.date = trade_mids.date
-        AND coverage.minute = date_trunc('minute', trade_mids.ts_event);
+        AND coverage.minute
+        = timestamp_micros(unix_micros(trade_mids.ts_event) - unix_micros(trade_mids.ts_event) % 60000000);

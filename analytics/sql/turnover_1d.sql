@@ -55,7 +55,7 @@ hours AS (
         max_by(open_interest_last, CASE WHEN open_interest_last IS NOT NULL THEN minute END)
         * sum(mark_price_seconds) / nullif(sum(basis_seconds), 0e0) AS notional
     FROM facts
-    GROUP BY market, date, date_trunc('hour', minute)
+    GROUP BY market, date, timestamp_micros(unix_micros(minute) - unix_micros(minute) % 3600000000)
 ),
 
 open_interests AS (

@@ -27,11 +27,11 @@ WITH bars AS (
     SELECT
         market,
         date,
-        date_trunc('hour', minute) AS bucket,
+        timestamp_micros(unix_micros(minute) - unix_micros(minute) % 3600000000) AS bucket,
         close,
         quiet,
         change,
-        CASE WHEN minute > date_trunc('hour', minute) THEN abs(change * change_before) END AS pair,
+        CASE WHEN unix_micros(minute) % 3600000000 > 0 THEN abs(change * change_before) END AS pair,
         pow(ln(high / low), 2) AS height,
         pow(ln(close / open), 2) AS body,
         ln(high / close) * ln(high / open) + ln(low / close) * ln(low / open) AS corners,

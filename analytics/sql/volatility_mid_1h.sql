@@ -55,7 +55,7 @@ sums AS (
     SELECT
         market,
         date,
-        date_trunc('hour', minute) AS bucket,
+        timestamp_micros(unix_micros(minute) - unix_micros(minute) % 3600000000) AS bucket,
         3600e0 AS bucket_seconds,
         count(mid) AS minutes,
         count(change) AS returns,
@@ -63,7 +63,7 @@ sums AS (
         sum(observed_seconds) AS observed_seconds,
         max(grade) AS grade
     FROM returned
-    GROUP BY market, date, date_trunc('hour', minute)
+    GROUP BY market, date, timestamp_micros(unix_micros(minute) - unix_micros(minute) % 3600000000)
 )
 
 SELECT

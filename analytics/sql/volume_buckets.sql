@@ -92,7 +92,8 @@ within AS (
         ON
             followed.market = trades.market
             AND followed.date = trades.date
-            AND followed.minute = date_trunc('minute', trades.ts_event)
+            AND followed.minute
+            = timestamp_micros(unix_micros(trades.ts_event) - unix_micros(trades.ts_event) % 60000000)
             AND floor(followed.filled_upto) > floor(followed.filled_before)
 ),
 

@@ -16,7 +16,7 @@ WITH facts AS (
     SELECT
         market,
         date,
-        date_trunc('day', ts_end) AS bucket,
+        timestamp_micros(unix_micros(ts_end) - unix_micros(ts_end) % 86400000000) AS bucket,
         trades,
         volume,
         abs(buy_volume - sell_volume) AS uneven,
@@ -27,7 +27,7 @@ WITH facts AS (
     SELECT
         market,
         date,
-        date_trunc('day', minute) AS bucket,
+        timestamp_micros(unix_micros(minute) - unix_micros(minute) % 86400000000) AS bucket,
         NULL AS trades,
         NULL AS volume,
         NULL AS uneven,
