@@ -73,7 +73,7 @@ class Grain:
     @property
     def number(self) -> str:
         """Which one since the epoch, as SQL of a minute's start. Minutes are grouped by it: a calendar would
-        cost more than all else, and the remainder of whole numbers more than a quotient, which is as exact."""
+        cost more than all else, and a remainder of whole numbers more than a quotient, which is as exact."""
         return f"floor(unix_micros(minute) / {self.seconds}e6)"
 
     @property
