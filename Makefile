@@ -2,11 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test test-spark check bench bench-rivals bench-load chaos fuzz format docs lock clean
+.PHONY: help demo test test-long test-spark check bench bench-rivals bench-load chaos fuzz format docs lock clean
 
 help:
 	@echo "make demo    record a simulated exchange for half a minute and see the first answers"
 	@echo "make test    run the tests"
+	@echo "make test-long  the notebooks, and whole simulated days"
 	@echo "make test-spark  the views on Spark against DuckDB; needs Java 17"
 	@echo "make check   lint and types"
 	@echo "make bench   the benchmarks, as one table with their bars"
@@ -18,6 +19,9 @@ demo: .venv/ready
 
 test: .venv/ready-dev
 	$(BIN)/python -m pytest
+
+test-long: .venv/ready-dev
+	$(BIN)/python -m pytest -m long
 
 test-spark: .venv/ready-spark
 	$(BIN)/python -m pytest tests/analytics/test_spark.py -m spark -n 0

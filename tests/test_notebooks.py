@@ -10,6 +10,9 @@ from pasts import past_day
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
     return past_day(tmp_path_factory)[0]

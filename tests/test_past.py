@@ -31,6 +31,9 @@ START = at("2026-11-22T00:00")
 END = START + DAY_NS
 
 
+pytestmark = pytest.mark.long
+
+
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
     return past_day(tmp_path_factory)[0]
