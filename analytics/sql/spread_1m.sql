@@ -3,7 +3,6 @@
 -- Units:
 --   relative_spread_bps | bps | time-weighted (ask - bid) / mid; times without books and books older than 60 s are left out
 --   spread | quote | time-weighted ask - bid
---   spread_ticks | - | spread / tick_size; null where the tick size is not known, or changed within the bucket
 --   spread_min | quote | narrowest spread of a book that stood for any time
 --   spread_max | quote | widest spread of a book that stood for any time
 --   effective_spread_bps | bps | 2 x (price - mid before) / mid before, + against the taker; weighted by price x quantity
@@ -12,7 +11,7 @@
 --   observed_seconds | s | in which a book with both sides stood
 --   snapshots | - | books
 --   coverage | 0 to 1 | observed_seconds as a share of the bucket
--- Source: closed_minutes, open_book_minutes, open_cost_minutes, coverage, tick_sizes.
+-- Source: closed_minutes, open_book_minutes, open_cost_minutes, coverage.
 -- Note: figures are null where less than 0.1 of the bucket was observed; sides are the venue's word for the taker.
 WITH facts AS (
     SELECT
@@ -113,17 +112,13 @@ sums AS (
 )
 
 SELECT
-    sums.market,
-    sums.date,
-    sums.bucket AS minute,
+    market,
+    date,
+    bucket AS minute,
     CASE
         WHEN observed_seconds >= 0.1e0 * bucket_seconds THEN relative_spread_bps_seconds / observed_seconds
     END AS relative_spread_bps,
     CASE WHEN observed_seconds >= 0.1e0 * bucket_seconds THEN spread_seconds / observed_seconds END AS spread,
-    CASE
-        WHEN observed_seconds >= 0.1e0 * bucket_seconds
-            THEN spread_seconds / observed_seconds / tick_sizes.tick_size
-    END AS spread_ticks,
     CASE WHEN observed_seconds >= 0.1e0 * bucket_seconds THEN spread_min END AS spread_min,
     CASE WHEN observed_seconds >= 0.1e0 * bucket_seconds THEN spread_max END AS spread_max,
     CASE
@@ -142,9 +137,4 @@ SELECT
     snapshots,
     observed_seconds / bucket_seconds AS coverage,
     grade
-FROM sums
-LEFT JOIN tick_sizes
-    ON
-        tick_sizes.market = sums.market
-        AND tick_sizes.since_us <= unix_micros(sums.bucket)
-        AND tick_sizes.until_us >= unix_micros(sums.bucket) + sums.bucket_seconds * 1e6;
+FROM sums;

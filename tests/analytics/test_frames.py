@@ -83,7 +83,7 @@ def same(one, other):
 @pytest.mark.parametrize("name", ["spread", "liquidity", "basis", "volume", "open_interest"])
 def test_a_frame_has_the_rows_of_its_view(asked, name, every):
     ours, theirs = asked.figures(name, every), asked.view(f"{name}_{every}")
-    costs = {"effective_spread_bps", "realised_spread_bps", "impact_bps", "spread_ticks"}
+    costs = {"effective_spread_bps", "realised_spread_bps", "impact_bps"}
     assert [column for column in theirs.columns if column not in costs] == ours.columns
     assert_same(ours, theirs, buckets.bucket(every).keys)
     told_by_none = {"candle_volume", "candle_turnover", "change"}

@@ -53,25 +53,25 @@ class TestTickSizes:
 
 class TestSpreadTicks:
     def test_the_spread_is_counted_in_the_steps_of_its_time(self, tmp_path):
-        query = "SELECT spread_ticks FROM spread_1h ORDER BY hour"
+        query = "SELECT spread_ticks FROM spread_ticks_1h ORDER BY hour"
         found = answer(tmp_path, [told(0, 0.1), told(2 * HOUR_US, 0.25)], query)
         assert [row["spread_ticks"] for row in found] == pytest.approx([5.0, 5.0, 2.0])
 
     def test_it_is_null_where_the_step_changed_within_the_bucket(self, tmp_path):
         descriptions = [told(0, 0.1), told(HOUR_US + SECOND_US, 0.25)]
-        hours = answer(tmp_path, descriptions, "SELECT spread_ticks, spread FROM spread_1h ORDER BY hour")
+        hours = answer(tmp_path, descriptions, "SELECT * FROM spread_ticks_1h ORDER BY hour")
         assert [row["spread_ticks"] for row in hours] == [pytest.approx(5.0), None, pytest.approx(2.0)]
-        assert [row["spread"] for row in hours] == pytest.approx([0.5] * 3)
+        assert [row["tick_size"] for row in hours] == [0.1, None, 0.25]
         lake = open_lake(tmp_path)
-        minutes = rows(lake, "SELECT spread_ticks FROM spread_1m ORDER BY minute LIMIT 62 OFFSET 59")
+        minutes = rows(lake, "SELECT spread_ticks FROM spread_ticks_1m ORDER BY minute LIMIT 62 OFFSET 59")
         assert [row["spread_ticks"] for row in minutes[:3]] == [pytest.approx(5.0), None, pytest.approx(2.0)]
-        assert rows(lake, "SELECT spread_ticks FROM spread_1d") == [{"spread_ticks": None}]
+        assert rows(lake, "SELECT spread_ticks FROM spread_ticks_1d") == [{"spread_ticks": None}]
 
     def test_it_is_null_where_no_step_is_known(self, tmp_path):
-        [row] = answer(tmp_path, [], "SELECT spread, spread_ticks FROM spread_1d")
-        assert (row["spread"], row["spread_ticks"]) == (pytest.approx(0.5), None)
+        [row] = answer(tmp_path, [], "SELECT spread_ticks, coverage FROM spread_ticks_1d")
+        assert (row["coverage"] > 0.1, row["spread_ticks"]) == (True, None)
 
     def test_a_changed_description_makes_no_row_twice(self, tmp_path):
         descriptions = [told(0, 0.1), told(HOUR_US, 0.25), told(2 * HOUR_US, 0.25)]
-        found = answer(tmp_path, descriptions, "SELECT hour FROM spread_1h")
+        found = answer(tmp_path, descriptions, "SELECT hour FROM spread_ticks_1h")
         assert len(found) == 3
