@@ -23,8 +23,10 @@ _SETTINGS: Final = (
     "SET TimeZone = 'UTC';",
     # A footer is read once as long as its file does not change, not twice for every query.
     "SET parquet_metadata_cache = true;",
-    # Files are local: to read ahead of the columns costs a copy, and nothing is waited for.
+    # Files are local, and nothing is waited for: to read columns ahead costs a copy, and to read row groups
+    # ahead makes the threads wait for one another at each of them, though most are passed over.
     "SET disable_parquet_prefetching = true;",
+    "SET read_ahead_depth = 0;",
 )
 _WORD: Final = re.compile(r"\w+")
 _CATALOGUE: Final = frozenset(
