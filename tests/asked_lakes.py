@@ -192,6 +192,8 @@ def fill(day, seed=1, *, books=400, trades=300, later=0):
         rows = some_books(chance, market, books, start=chance.choice([0, DAY_LENGTH_US - 600 * SECOND_US]))
         own = some_gaps(chance, market, rows)
         gaps += own
+        # Made from the grades, of a recorder without a name: no book is closed by it, nor left open.
+        gaps.append(gap(0, MINUTE_US, market=market, recorder="", reason="missed"))
         found = {
             "trades": some_trades(chance, market, rows, trades),
             "depth": rows + steady_books(market) + (deep_books(market) if market == "AAA" else []),

@@ -31,7 +31,7 @@ def standing(lake):
     gaps = rows(
         lake,
         "SELECT market, unix_micros(remains_start) AS start_us, unix_micros(remains_end) AS end_us FROM gaps "
-        "WHERE remains_start IS NOT NULL AND (stream IS NULL OR stream = 'depth')",
+        "WHERE remains_start IS NOT NULL AND (stream IS NULL OR stream = 'depth') AND reason <> 'missed'",
     )
     columns = "unix_micros(ts_event) AS us, unix_micros(ts_recv) AS recv_us"
     books = rows(lake, f"SELECT *, {columns} FROM depth ORDER BY market, date, ts_event, seq")
