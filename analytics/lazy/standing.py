@@ -16,7 +16,8 @@ _COLUMNS: Final = (
 )  # fmt: skip
 _OTHERS: Final = ""
 """Stands for every market of which no gap is told by name."""
-_IS_OF_BOOKS: Final = (pl.col("stream").is_null() | (pl.col("stream") == "depth")) & (pl.col("reason") != "missed")
+_STREAM: Final = pl.col("stream")
+_IS_OF_BOOKS: Final = (_STREAM.is_null() | (_STREAM == "depth")) & (pl.col("reason") != "missed")
 """Gaps of reason `missed` are made from the grades, not told by records: compaction heeds none of them."""
 
 
