@@ -45,7 +45,7 @@ class Reader:
         self._listed: list[FileInfo] | None = None
         self._kept = _database()
         self._kept.execute(catalogue_view())
-        self._made: set[str] = set()
+        self._made: dict[str, Question] = {}
         self._day_is_open = False
         self.ask("")  # a lake that cannot be read says so here
 
@@ -107,10 +107,13 @@ class Reader:
         wanted = [each for each in questions() if asks or each.name in words]
         for each in (view for asked in wanted for view in needed(asked)):
             if each.name not in self._made:
-                self._kept.execute(question_view(each))
-                self._made.add(each.name)
-                if not self._day_is_open and each in open_questions():
-                    self._kept.execute(_without_rows(self._kept, each.name))
+                self._make(each)
+
+    def _make(self, view: Question) -> None:
+        self._kept.execute(question_view(view))
+        self._made[view.name] = view
+        if not self._day_is_open and view in open_questions():
+            self._kept.execute(_without_rows(self._kept, view.name))
 
     def _refresh(self) -> None:
         snapshot = self.snapshot()
@@ -121,7 +124,8 @@ class Reader:
         self._files = snapshot.files
         if snapshot.any_open() != self._day_is_open:
             self._day_is_open = not self._day_is_open
-            self._made.clear()
+            for view in self._made.values():  # a view of the user's may read any of them, unnamed
+                self._make(view)
 
     def _again(self, ask: Callable[[], T]) -> T:
         """Ask, and once more whenever files were moved away meanwhile."""

@@ -1,7 +1,9 @@
 """The lake opened with SQL."""
 
 import duckdb
+import lakedays
 import pytest
+from asked_lakes import lake_at
 from journals import Recorder, book, state, trade
 
 from analytics import LakeNotFoundError, open_lake
@@ -57,6 +59,18 @@ def test_an_open_lake_sees_what_is_published_later(data_dir):
     recorder.session(("trade", "AAA")).frames(trade("AAA", 3)).stop()
     publish_once(data_dir)
     assert lake.sql("SELECT count(*) FROM trades").fetchall() == [(3,)]
+
+
+def test_a_view_of_the_users_own_sees_a_day_that_opens(tmp_path):
+    """It reads views that were made while there was none, and names them in no query."""
+    with lake_at(tmp_path) as day:
+        day.add("trades", lakedays.trade(0, 1))
+        day.compact()
+        lake = open_lake(tmp_path)
+        lake.sql("CREATE VIEW traded AS SELECT sum(trades) AS trades FROM volume_1h")
+        assert lake.sql("FROM traded").fetchall() == [(1,)]
+        day.add("trades", lakedays.trade(1, 2))
+        assert lake.sql("FROM traded").fetchall() == [(2,)]
 
 
 def test_the_view_questions_tells_of_every_view(data_dir):
