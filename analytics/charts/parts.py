@@ -14,7 +14,7 @@ from analytics.spans import seconds
 Chart: TypeAlias = alt.Chart | alt.LayerChart
 Span: TypeAlias = tuple[datetime, datetime] | None
 """From when to when a chart reaches; None: as far as its rows do."""
-BUCKETS: Final = ("minute", "hour", "day", "bucket", "bar")
+BUCKETS: Final = ("minute", "hour", "day", "bucket")
 """Where a row says which bucket it is of, it is in one of these columns."""
 T: Final = "t"
 """The column of times in a chart's rows: milliseconds since 1970, as Vega counts them."""

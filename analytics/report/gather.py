@@ -62,14 +62,6 @@ class _Asker:
         rows = ask(self._named(shown), start=self._scope.since(every), end=self._end, every=every)
         return self._scope.within(self._of(shown, rows), every)
 
-    def volume(self) -> pl.DataFrame:
-        """Trades by their bucket; of a short span by seconds, of which the views have none."""
-        every = self._scope.trade_every
-        if not every.endswith("s"):
-            return self.by(self._lake.volume, self._scope.chosen, every)
-        first, end = self._scope.first, self._scope.end
-        return _bars(self._lake.scan("trades", self._scope.chosen, start=first, end=end), every).collect()
-
     def calendar(self) -> pl.DataFrame:
         """Coverage by the calendar's bucket."""
         every = self._scope.calendar_every
@@ -83,11 +75,9 @@ class _Asker:
 
     def settlements(self) -> pl.DataFrame:
         """What was settled in the span, and what was settled after it for an interval that began in it."""
-        first, end = (
-            each and each + sign * _DAY for each, sign in zip(self._scope.asked, (-1, 1), strict=True)
-        )
+        first, end = self._scope.asked
         shown = self._scope.mapped
-        rows = self._of(shown, self._lake.funding(self._named(shown), start=first, end=end))
+        rows = self._of(shown, self._lake.funding(self._named(shown), start=first, end=end and end + _DAY))
         since = pl.col("ts_settled") - pl.duration(minutes=60 * pl.col("interval_hours").fill_null(0))
         return rows.filter(pl.col("ts_settled") >= self._scope.first, since < self._scope.end)
 
@@ -146,39 +136,11 @@ def gather(lake: Lake, scope: Scope, chosen: Sequence[str] | None) -> Frames:
         spread_map=asker.by(lake.spread, scope.mapped, coarse),
         depth_map=asker.by(lake.liquidity, scope.mapped, coarse),
         coverage=asker.calendar(),
-        volume=asker.volume(),
+        volume=asker.by(lake.volume, scope.chosen, scope.trade_every),
         spread=asker.by(lake.spread, scope.chosen, fine),
         depth=asker.by(lake.liquidity, scope.chosen, fine),
         basis=asker.by(lake.basis, scope.chosen, fine),
         open_interest=asker.by(lake.open_interest, scope.chosen, fine),
         profile=asker.of_days("volume_profile_1d"),
         areas=asker.of_days("value_area_1d"),
-    )
-
-
-def _bars(trades: pl.LazyFrame, every: str) -> pl.LazyFrame:
-    """Trades by seconds, with the columns of `volume_1m` that charts read; how well covered is not known."""
-    bought = pl.col("side") == "buy"
-    turnover = pl.col("price") * pl.col("quantity")
-    own = pl.col("ts_event").dt.truncate(every).alias("bar")
-    return (
-        trades.sort("ts_event", "trade_id")
-        .group_by("market", own, pl.col("ts_event").dt.date().alias("date"), maintain_order=True)
-        .agg(
-            pl.len().alias("trades"),
-            pl.col("quantity").sum().alias("volume"),
-            turnover.sum().alias("turnover"),
-            pl.col("quantity").filter(bought).sum().alias("buy_volume"),
-            turnover.filter(bought).sum().alias("buy_turnover"),
-            pl.col("price").first().alias("open"),
-            pl.col("price").max().alias("high"),
-            pl.col("price").min().alias("low"),
-            pl.col("price").last().alias("close"),
-        )
-        .with_columns(
-            (pl.col("turnover") / pl.col("volume")).alias("vwap"),
-            (2 * pl.col("buy_volume") / pl.col("volume") - 1).alias("imbalance"),
-            pl.lit(None, pl.Float64).alias("coverage"),
-            pl.lit(None, pl.String).alias("grade"),
-        )
     )
