@@ -28,7 +28,8 @@
 --   fields one after the other.
 -- Note: capped is true for the greatest magnitude the market was charged, if it is more than 0.05 %, and was charged at least twice to
 --   the last digit or is 0.375 %, a cap that is known. It is false up to 0.05 %, for no cap is known to be so low, and interest alone
---   repeats there; and for what is below the greatest and was charged once.
+--   repeats there; and for what is below the greatest and was charged once. Greatest and times are of the settlements looked at: a
+--   question about a span of time judges by the days that it reads.
 -- Note: windows run over all days of a market: a condition on market skips files, one on date does not.
 WITH parts AS (
     SELECT 1 AS is_before
