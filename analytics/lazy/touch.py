@@ -41,8 +41,8 @@ def spread(books: pl.LazyFrame, every: str = "1m") -> pl.LazyFrame:
 def basis(books: pl.LazyFrame, every: str = "1m") -> pl.LazyFrame:
     """How far mark, mid and index were apart, weighted by time; `books` as `books()` gives them.
 
-    By market, date and bucket: mark_price, index_price, mid, basis_bps, mid_basis_bps, coverage. Figures are
-    null where less than 0.1 of the bucket was observed.
+    By market, date and bucket: mark_price, index_price, mid, basis_bps, mid_basis_bps, mid_basis_seconds,
+    coverage. Figures are null where less than 0.1 of the bucket was observed.
     """
     span = bucket(every)
     index, mark, mid = pl.col("index_price"), pl.col("mark_price"), pl.col("mid")
@@ -68,5 +68,6 @@ def basis(books: pl.LazyFrame, every: str = "1m") -> pl.LazyFrame:
         mean("mid", "mid_seconds", span),
         mean("basis_bps", "basis_seconds", span),
         mean("mid_basis_bps", "mid_basis_seconds", span),
+        "mid_basis_seconds",
         coverage=pl.col("basis_seconds") / span.seconds,
     ).sort(span.keys)

@@ -6,6 +6,7 @@
 --   mid | quote | (best bid + best ask) / 2, time-weighted
 --   basis_bps | bps | mark / index - 1, time-weighted
 --   mid_basis_bps | bps | mid / index - 1, time-weighted
+--   mid_basis_seconds | s | time in which a book with both sides and an index stood
 --   coverage | 0 to 1 | time in which a book with mark and index stood, as a share of the bucket
 -- Source: closed_minutes, open_book_minutes, coverage.
 -- Note: a figure is null where it was observed in less than 0.1 of the bucket.
@@ -86,6 +87,7 @@ SELECT
     CASE WHEN observed_seconds >= 0.1e0 * bucket_seconds THEN mid_seconds / observed_seconds END AS mid,
     CASE WHEN basis_seconds >= 0.1e0 * bucket_seconds THEN basis_bps_seconds / basis_seconds END AS basis_bps,
     CASE WHEN mid_basis_seconds >= 0.1e0 * bucket_seconds THEN mid_basis_bps_seconds / mid_basis_seconds END AS mid_basis_bps,
+    mid_basis_seconds,
     basis_seconds / bucket_seconds AS coverage,
     grade
 FROM sums;
