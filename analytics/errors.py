@@ -21,7 +21,7 @@ class MomentError(AnalyticsError, ValueError):
     """A text that is no time; the message says how one is written."""
 
 
-class BucketError(AnalyticsError):
+class BucketError(AnalyticsError, ValueError):
     """A bucket that a question cannot be asked by; the message says which can be."""
 
 

@@ -96,8 +96,7 @@ class Lake:
         if table not in TABLES:
             raise UnknownNameError(unknown("table", table, TABLES))
         window = self._window(market, start, end, Reach())
-        files = [file for file in self.files() if file.table == table and window.covers(file)]
-        paths = [self._reader.data_dir / "lake" / file.path for file in files]
+        paths = [self._reader.data_dir / "lake" / file.path for file in self.files() if file.table == table]
         return scan_files(paths, table, window.markets or None, start, end)
 
     def live(self, table: str, market: Market = None, *, every_s: float = 0.5) -> Iterator[pl.DataFrame]:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from analytics.bars import bars_sql
 from analytics.errors import BucketError, UnknownNameError
-from analytics.questions import Question, question, questions
-from analytics.spans import MINUTE_S, grain, seconds
+from analytics.questions import MINUTE, Question, question, questions
+from analytics.spans import grain
 
 
 def asked_by(name: str) -> Question:
@@ -20,14 +20,20 @@ def asked_by(name: str) -> Question:
 
 def bucketed(subject: str, every: str) -> Question:
     """The question about a subject by a bucket. Raises BucketError where it cannot be asked so."""
-    if subject == "volume" and seconds(every) < MINUTE_S:
-        sql = bars_sql(seconds(every) * 1_000_000)
+    asked = grain(every)
+    if subject == "volume" and asked.seconds < MINUTE.seconds:
+        sql = bars_sql(asked.seconds * 1_000_000)
         return replace(question("volume_1m"), name=f"volume_{every}", source=("trades", "coverage"), sql=sql)
     names = [each.name for each in questions() if each.name.rpartition("_")[0] == subject]
     if f"{subject}_{every}" in names:
         return question(f"{subject}_{every}")
-    if f"{subject}_1m" in names and (longer := grain(every)) is not None:
-        return question(f"{subject}_1m").at_grain(f"{subject}_{every}", longer)
+    if f"{subject}_1m" in names:
+        if asked.seconds % MINUTE.seconds:
+            raise BucketError(
+                f"{every!r} is no whole number of minutes: this is asked by 1m, 5m, 15m, 1h, 4h, 1d ..."
+            )
+        by_minute = question(f"{subject}_1m")
+        return by_minute if asked == MINUTE else by_minute.at_grain(f"{subject}_{every}", asked)
     offered = ", ".join(sorted(name.removeprefix(f"{subject}_") for name in names))
     raise BucketError(f"{subject} cannot be asked by {every}: there is {offered}")
 

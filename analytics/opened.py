@@ -13,12 +13,11 @@ from analytics.errors import LakeNotFoundError
 from analytics.questions import PARTS
 from analytics.views import quoted, table_view
 from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, WHOLE_DAY, FileInfo, read_files, read_state
+from recorder.lake.store.minutes import SUMMED_TABLES
 from recorder.lake.store.tables import TABLES
 
-_ROLLED_UP: Final = frozenset({"trades", "depth", "state"})
-"""The tables of which `minutes` is made."""
-_WHOLE: Final = frozenset({"gaps", "markets"})
-"""Tables of which a row says something of later days, too: they are read whole."""
+LASTING: Final = frozenset({"gaps", "markets"})
+"""Tables of which a row says something of later days, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Window:
 
     def covers(self, file: FileInfo) -> bool:
         """Whether a file may hold rows of it."""
-        if file.table in _WHOLE or not file.rows:
+        if file.table in LASTING or not file.rows:
             return True
         day = date.fromisoformat(file.date)
         return (self.first or day) <= day <= (self.last or day)
@@ -57,7 +56,7 @@ class Snapshot:
 
     def closed_days(self) -> set[str]:
         """The days (ISO dates) whose `minutes` are made of all their rows."""
-        return closed_days(self.files) - {day for name in _ROLLED_UP for day in self._tail_days(name)}
+        return closed_days(self.files) - {day for name in SUMMED_TABLES for day in self._tail_days(name)}
 
     def _tail_days(self, name: str) -> set[str]:
         rows = self.tail.get(name)
@@ -91,13 +90,13 @@ class Snapshot:
 
     def any_open(self) -> bool:
         """Whether there are rows of a day whose `minutes` are not made of all its rows."""
-        days = {each.date for each in self.files if each.rows and each.table in _ROLLED_UP}
-        days |= {day for name in _ROLLED_UP for day in self._tail_days(name)}
+        days = {each.date for each in self.files if each.rows and each.table in SUMMED_TABLES}
+        days |= {day for name in SUMMED_TABLES for day in self._tail_days(name)}
         return bool(days - self.closed_days())
 
     def range(self) -> tuple[datetime, datetime] | None:
         """The time of the first and of the last row of what the exchange told; None where there is none."""
-        held = [each for each in self.files if each.rows and each.table in {*_ROLLED_UP, "klines"}]
+        held = [each for each in self.files if each.rows and each.table in {*SUMMED_TABLES, "klines"}]
         if not held:
             return None
         ends = min(each.min_us for each in held), max(each.max_us for each in held)
@@ -124,5 +123,5 @@ def closed_days(files: Iterable[FileInfo]) -> set[str]:
     """The days (ISO dates) whose `minutes` are made of all the rows of these files."""
     held = [each for each in files if each.rows]
     with_minutes = {each.date for each in held if each.table == "minutes"}
-    loose = {each.date for each in held if each.table in _ROLLED_UP and each.level != WHOLE_DAY}
+    loose = {each.date for each in held if each.table in SUMMED_TABLES and each.level != WHOLE_DAY}
     return with_minutes - loose

@@ -82,6 +82,7 @@ class Grain:
         return f"timestamp_micros(CAST({self.number} * {self.seconds}000000 AS BIGINT))"
 
 
+MINUTE: Final = Grain("minute", 60)
 HOUR: Final = Grain("hour", 3_600)
 DAY: Final = Grain("day", DAY_S)
 _LONGER: Final = {"_1h": HOUR, "_1d": DAY}
@@ -111,7 +112,7 @@ class Question:
     columns: dict[str, Column]
     source: tuple[str, ...]
     notes: tuple[str, ...]
-    reach: "Reach"
+    reach: Reach
     sql: str
 
     @property

@@ -21,12 +21,11 @@ from typing import Final
 
 import polars as pl
 
+from analytics.opened import LASTING
 from analytics.spans import Moment, moment
 from recorder.lake.store.tables import TABLES
 
 _DATE: Final = "date"
-_LASTING: Final = frozenset({"gaps", "markets"})
-"""Tables of which a row says something of later days, too."""
 
 
 def scan_files(
@@ -85,7 +84,7 @@ def _is_ambiguous(path: Path) -> bool:
 
 def _may_hold(path: Path, table: str, start: datetime | None, end: datetime | None) -> bool:
     day = _day(path)
-    is_early = start is not None and day < start.date() and table not in _LASTING
+    is_early = start is not None and day < start.date() and table not in LASTING
     return not is_early and (end is None or datetime(day.year, day.month, day.day, tzinfo=UTC) < end)
 
 
@@ -105,5 +104,5 @@ def _of_span(table: str, start: datetime | None, end: datetime | None) -> Iterab
         yield time < end
     if start is not None and table == "gaps":
         yield pl.col("ts_end").is_null() | (pl.col("ts_end") > start)
-    elif start is not None and table not in _LASTING:
+    elif start is not None and table not in LASTING:
         yield time >= start

@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime
 from typing import Final, TypeAlias
 
 from analytics.errors import BucketError, MomentError
-from analytics.questions import DAY, DAY_S, HOUR, Grain
+from analytics.questions import DAY, DAY_S, HOUR, MINUTE, Grain
 
 Moment: TypeAlias = str | date | datetime
 """ISO 8601 text, a day, or a time; UTC where it names no zone."""
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": DAY_S}
-MINUTE_S: Final = 60
+_NAMED: Final = {each.seconds: each for each in (MINUTE, HOUR, DAY)}
 
 
 def moment(value: Moment) -> datetime:
@@ -31,7 +31,7 @@ def seconds(every: str) -> int:
 
     A bucket divides the UTC day: they all begin at midnight.
     """
-    written = re.fullmatch(r"([1-9]\d*)([smhd])", every)
+    written = re.fullmatch(r"([1-9][0-9]*)([smhd])", every)
     length = int(written[1]) * _UNITS_S[written[2]] if written else 0
     if not length or DAY_S % length:
         message = f"{every!r} is no bucket: write a part of a day, like 30s, 1m, 5m, 15m, 1h, 4h or 1d"
@@ -39,15 +39,10 @@ def seconds(every: str) -> int:
     return length
 
 
-def grain(every: str) -> Grain | None:
-    """The bucket as questions of a minute know it; None for the minute itself.
+def grain(every: str) -> Grain:
+    """The bucket with the name of its column: minute, hour or day where it is one of these, else bucket.
 
-    Raises BucketError where it is no whole number of minutes.
+    Raises BucketError.
     """
     length = seconds(every)
-    if length % MINUTE_S:
-        raise BucketError(
-            f"{every!r} is no whole number of minutes: this is asked by 1m, 5m, 15m, 1h, 4h, 1d ..."
-        )
-    named = {MINUTE_S: None, HOUR.seconds: HOUR, DAY.seconds: DAY}
-    return named.get(length, Grain("bucket", length))
+    return _NAMED.get(length, Grain("bucket", length))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from analytics.questions import BUILDING_BLOCKS, PARTS, Question, questions
+from recorder.lake.store.minutes import SUMMED_TABLES
 from recorder.lake.store.tables import TABLES
 
 VIEWS_FILE: Final = "views.sql"
@@ -15,8 +16,6 @@ MACROS: Final = (
     "CREATE OR REPLACE MACRO explode(list) AS unnest(list);",
 )
 """What other engines call otherwise: the questions are written in words that most of them know."""
-_ROLLED_UP: Final = ("trades", "depth", "state")
-"""What `minutes` is made of."""
 _NEWER: Final = (
     " WHERE NOT EXISTS (SELECT 1 FROM {1} AS other WHERE other.market = {0}.market "
     "AND other.period = {0}.period AND other.ts_open = {0}.ts_open AND other.volume {2} {0}.volume)"
@@ -32,7 +31,7 @@ CREATE OR REPLACE VIEW open_days AS
     WHERE file NOT LIKE '%/empty.parquet'
   )
   SELECT date FROM files GROUP BY date
-  HAVING count(*) FILTER (WHERE name IN {rolled_up} AND NOT whole) > 0
+  HAVING count(*) FILTER (WHERE name IN {summed} AND NOT whole) > 0
          OR count(*) FILTER (WHERE name = 'minutes') = 0;"""
 
 
@@ -113,7 +112,7 @@ def write_views(data_dir: Path) -> Path:
 def _parts(lake: Path) -> Iterable[str]:
     """The parts of tables, by what the names of the files tell of each day at the time of a query."""
     files = quoted(f"{lake}/*/date=*/*.parquet")
-    yield _OPEN_DAYS.format(files=files, rolled_up=_ROLLED_UP)
+    yield _OPEN_DAYS.format(files=files, summed=SUMMED_TABLES)
     for part, table in PARTS.items():
         which = "IN" if part.startswith("open") else "NOT IN"
         yield (

@@ -1,12 +1,12 @@
 """Buckets of time: their names, the rows that fall into them, and the time that books stood in each."""
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
 
 from analytics.questions import DAY_S, MIN_COVERAGE
+from analytics.spans import grain
 
 KEYS: Final = ("market", "date")
 """Every row belongs to one market and one UTC day; buckets are parts of days."""
@@ -14,8 +14,6 @@ TIME: Final = pl.Datetime("us", "UTC")
 SECOND_US: Final = 1_000_000
 MINUTE_US: Final = 60 * SECOND_US
 DAY_US: Final = DAY_S * SECOND_US
-_UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": DAY_S}
-_NAMES: Final = {60: "minute", 3_600: "hour", DAY_S: "day"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +41,10 @@ class Bucket:
 def bucket(every: str) -> Bucket:
     """`10s`, `5m`, `1h`, `1d`: any number of seconds, minutes or hours that a day is a multiple of.
 
-    The column is called minute, hour or day where it is one of these, else bucket. Raises ValueError.
+    The column is called minute, hour or day where it is one of these, else bucket. Raises BucketError.
     """
-    found = re.fullmatch(r"([1-9][0-9]*)([smhd])", every)
-    length_s = int(found[1]) * _UNITS_S[found[2]] if found else 0
-    if not length_s or DAY_S % length_s:
-        raise ValueError(f"every={every!r}: a span that divides a day is meant, like 10s, 5m, 1h or 1d")
-    return Bucket(_NAMES.get(length_s, "bucket"), length_s * SECOND_US)
+    asked = grain(every)
+    return Bucket(asked.column, asked.seconds * SECOND_US)
 
 
 def stays(books: pl.LazyFrame, span: Bucket) -> pl.LazyFrame:

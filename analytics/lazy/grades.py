@@ -10,8 +10,8 @@ from analytics.questions import MIN_COVERAGE
 Stream = Literal["trade", "state"]
 _NOTHING: Final = frozenset(
     {"trades", "volume", "turnover", "buy_volume", "sell_volume", "buy_trades", "buy_turnover", "snapshots",
-     "observed_seconds", "cost_seconds_buy", "cost_seconds_sell", "effective_trades", "realised_trades",
-     "coverage"}
+     "observed_seconds", "mid_basis_seconds", "cost_seconds_buy", "cost_seconds_sell", "effective_trades",
+     "realised_trades", "coverage"}
 )  # fmt: skip
 """What is zero, not unknown, in a bucket of which there is no row."""
 _KNOWN: Final = frozenset({"trades", "mark_price"})

@@ -5,11 +5,8 @@ from typing import Final
 import polars as pl
 
 from analytics.lazy.buckets import Bucket, bucket, figure, integral, mean, ratio, seconds, stays
+from recorder.lake.store.minutes import NEAR_BPS, TAKEN_QUOTE
 
-NEAR_BPS: Final = 10.0
-"""Levels no further than this from the mid count as depth."""
-TAKEN_QUOTE: Final = 10_000.0
-"""The amount, in quote units, whose cost is measured."""
 _MEANS: Final = ("bid_depth", "ask_depth", "imbalance", "bid_quantity", "ask_quantity")
 _STOOD: Final = ("market", "date", "ts_event", "stood_us", "mid", "mark_price", "index_price")
 _LEVEL: Final = pl.element()

@@ -5,9 +5,8 @@ from typing import Final
 import polars as pl
 
 from analytics.lazy.buckets import DAY_US, KEYS, SECOND_US
+from recorder.lake.store.minutes import STALE_AFTER_S
 
-STALE_AFTER_S: Final = 60
-"""A book older than this says nothing any more."""
 FOREVER_US: Final = 2**62
 """The end of a gap that is still open."""
 _COLUMNS: Final = (

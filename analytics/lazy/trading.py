@@ -5,9 +5,8 @@ from typing import Final
 import polars as pl
 
 from analytics.lazy.buckets import KEYS, SECOND_US, bucket, figure, ratio, seconds, stays
+from recorder.lake.store.minutes import AFTER_S
 
-AFTER_S: Final = 5
-"""How long after a trade the mid is looked at again."""
 _BARS: Final = (
     "trades", "volume", "turnover", "buy_volume", "sell_volume", "imbalance", "vwap", "open", "high", "low",
     "close", "buy_trades", "buy_turnover",

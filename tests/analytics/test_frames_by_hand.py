@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from lakedays import DAY_US, MINUTE_US, SECOND_US, book, trade
 
 from analytics import frames
-from analytics.lazy import buckets, levels, standing, trading
-from recorder.lake.days.standing import STALE_AFTER_S
-from recorder.lake.store import minutes
+from analytics.lazy import buckets, standing
+from recorder.lake.store.minutes import NEAR_BPS, STALE_AFTER_S
 from recorder.lake.store.tables import TABLES
 
 
@@ -50,7 +49,7 @@ def test_a_level_exactly_at_the_edge_is_near():
     mid = 1_000.0
     depth = frame("depth", [book(0, bids=((999.0, 2.0), (998.9, 5.0)), asks=((1_001.0, 3.0),))])
     [row] = frames.liquidity(frames.books(depth, frame("gaps", []))).collect().to_dicts()
-    assert mid * levels.NEAR_BPS / 1e4 == 1
+    assert mid * NEAR_BPS / 1e4 == 1
     assert (row["bid_depth"], row["ask_depth"]) == (1_998, 3_003)
 
 
@@ -77,16 +76,11 @@ def test_prices_and_quantities_of_zero_are_no_figures():
     assert (first["mark_price"], first["basis_bps"], first["mid"], first["coverage"]) == (None, None, None, 0)
 
 
-def test_the_constants_are_those_of_the_stored_minutes():
-    assert (levels.NEAR_BPS, levels.TAKEN_QUOTE) == (minutes.NEAR_BPS, minutes.TAKEN_QUOTE)
-    assert (trading.AFTER_S, standing.STALE_AFTER_S) == (minutes.AFTER_S, STALE_AFTER_S)
-
-
 @pytest.mark.parametrize(
     "every", ["", "1", "m", "0m", "7m", "2d", "1.5h", "-1m", "1 m", "1w", "1m1s", "\u0661m"]
 )
 def test_a_bucket_is_a_span_that_divides_a_day(every):
-    with pytest.raises(ValueError, match="divides a day"):
+    with pytest.raises(ValueError, match="is no bucket: write a part of a day"):
         frames.spread(pl.LazyFrame(), every)
 
 

@@ -1,5 +1,7 @@
 """The lake opened with SQL."""
 
+import re
+
 import duckdb
 import lakedays
 import pytest
@@ -7,7 +9,7 @@ from asked_lakes import lake_at
 from journals import Recorder, book, state, trade
 
 from analytics import LakeNotFoundError, open_lake
-from analytics.questions import questions
+from analytics.questions import MIN_COVERAGE, questions
 from analytics.views import question_views
 from recorder.lake.publishing.follow import publish_once
 from recorder.lake.store.manifest import FORMAT_STATE, Commit, Manifest
@@ -102,6 +104,11 @@ class TestQuestions:
                 if f"-- {word}:" not in "\n".join(head)
             ] == []
             assert "\n".join(code).count(";") == 1
+
+    def test_the_share_below_which_a_figure_is_null_is_the_documented_one(self):
+        compared = r"(?:coverage(?:, 1e0\))?|_seconds) >= ([0-9.]+)e0"
+        shares = {share for view in question_views() for share in re.findall(compared, view)}
+        assert shares == {str(MIN_COVERAGE)}
 
     def test_volume_by_market(self, data_dir):
         query = "SELECT trades, volume, buy_share, vwap, low, high FROM volume_by_market"

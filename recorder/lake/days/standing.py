@@ -6,15 +6,12 @@ the recorder's clock, so it counts from the book's receipt.
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from recorder.lake.arrays import Floats, Ints
 from recorder.lake.spans import FOREVER_US, Spans
-
-STALE_AFTER_S: Final = 60
-"""A book older than this says nothing any more."""
+from recorder.lake.store.minutes import STALE_AFTER_S
 
 
 def standing_us(ts_event: Ints, ts_recv: Ints, next_us: int, missed: Spans) -> Ints:

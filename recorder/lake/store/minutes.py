@@ -8,10 +8,14 @@ else is named. Amounts are in the market's quantity unit, prices in its quote un
 
 from typing import Final, Literal, NamedTuple
 
+SUMMED_TABLES: Final = ("trades", "depth", "state")
+"""The tables whose rows of a closed day they sum up."""
 NEAR_BPS: Final = 10.0
 """Levels no further than this from the mid count as depth."""
 TAKEN_QUOTE: Final = 10_000.0
 """The amount, in quote units, whose cost is measured."""
+STALE_AFTER_S: Final = 60
+"""A book older than this says nothing any more."""
 AFTER_S: Final = 5
 """How long after a trade the mid is looked at again."""
 
