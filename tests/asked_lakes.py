@@ -9,6 +9,7 @@ from lakedays import DATE, DAY_US, MINUTE_US, SECOND_US, Day, book, rows_of, sta
 from once import once
 
 from recorder.lake.spans import spans_of
+from recorder.lake.store.files import EMPTY_DATE
 from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, Commit, Manifest
 from recorder.lake.store.tables import COVERAGE, GAPS, TABLES
 from recorder.lake.store.tables import MARKETS as MARKETS_TABLE
@@ -26,7 +27,7 @@ def lake_at(data_dir):
         manifest.commit(Commit(state={FORMAT_STATE: FORMAT}))
         day = Day(manifest)
         for table in TABLES.values():
-            day.add(table.name, table.schema.empty_table(), date="1970-01-01", file="empty")
+            day.add(table.name, table.schema.empty_table(), date=EMPTY_DATE, file="empty")
         yield day
 
 

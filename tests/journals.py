@@ -132,5 +132,7 @@ class Lake:
 
     def files(self, table):
         return [
-            path for path in (self.data_dir / "lake" / table).rglob("*.parquet") if "1970" not in str(path)
+            path
+            for path in (self.data_dir / "lake" / table).rglob("*.parquet")
+            if path.name != "empty.parquet"
         ]

@@ -12,7 +12,7 @@ from lakedays import DATE, HOUR_US, trade
 
 from analytics import open_lake
 from analytics.scan import scan_files
-from recorder.lake.store.files import ROW_GROUP_ROWS, write_file
+from recorder.lake.store.files import EMPTY_FILE, ROW_GROUP_ROWS, write_file
 from recorder.lake.store.tables import TABLES
 
 NEXT_DAY = "2026-11-23"
@@ -157,7 +157,7 @@ class TestPaths:
     def test_the_folders_above_it_say_nothing(self, tmp_path, folder):
         lake = tmp_path / folder / "lake" / "trades"
         paths = [
-            written(lake / "date=1970-01-01" / "empty.parquet", "trades", []),
+            written(lake / EMPTY_FILE, "trades", []),
             written(lake / f"date={NEXT_DAY}" / "b.parquet", "trades", [trade(24 * HOUR_US, 2)]),
             written(lake / f"date={DATE}" / "a.parquet", "trades", [trade(0, 1)]),
         ]

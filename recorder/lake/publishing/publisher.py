@@ -23,7 +23,7 @@ from recorder.lake.publishing.intake import Intake
 from recorder.lake.publishing.milestones import RECORDER_STATE, Milestones
 from recorder.lake.publishing.retention import Gone, Retention
 from recorder.lake.publishing.source import Reach, Source
-from recorder.lake.store.files import EMPTY_FILE, write_file
+from recorder.lake.store.files import EMPTY_DATE, EMPTY_FILE, write_file
 from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, MANIFEST, Commit, FileInfo, Manifest
 from recorder.lake.store.tables import TABLES
 
@@ -118,7 +118,7 @@ class Publisher:
             if not (self._manifest.lake / path).exists():
                 work = f"empty-{table.name}.parquet"
                 write_file(self._manifest.work / work, table, table.schema.empty_table(), 1)
-                commit.added.append((work, FileInfo(path, table.name, "1970-01-01", 0, 0, 0, 0, 0, -1)))
+                commit.added.append((work, FileInfo(path, table.name, EMPTY_DATE, 0, 0, 0, 0, 0, -1)))
         if commit.added:
             commit.state["commits"] = str(self._number).encode()
             commit.state[FORMAT_STATE] = FORMAT

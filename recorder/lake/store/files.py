@@ -32,8 +32,11 @@ DAY_ROW_GROUP_ROWS: Final = 32_768
 """... and a day larger ones. Small enough that one market of one hour is found by their statistics, but to
 look at those of one group takes 10 us: groups of 16,384 rows were 30 ms of CPU for a day of 50 million
 books."""
-EMPTY_FILE: Final = "date=1970-01-01/empty.parquet"
-"""Every table has a file without rows: an empty table is readable, and its columns are known."""
+EMPTY_DATE: Final = "9999-12-31"
+EMPTY_FILE: Final = f"date={EMPTY_DATE}/empty.parquet"
+"""Every table has a file without rows: an empty table is readable, and its columns are known. It is the last
+of a glob, for DuckDB plans for as many rows in each file as are in the first: were it none, an ASOF JOIN of
+600,000 trades would take minutes, not a fraction of a second."""
 
 
 def as_us(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:

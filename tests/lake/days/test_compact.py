@@ -21,7 +21,7 @@ from recorder.lake.days.merge import MergeStoppedError, due_merge
 from recorder.lake.gaps.files import gap_table
 from recorder.lake.gaps.missing import EVER
 from recorder.lake.store import files, manifest
-from recorder.lake.store.files import EMPTY_FILE, write_file
+from recorder.lake.store.files import EMPTY_DATE, EMPTY_FILE, write_file
 from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, WHOLE_DAY, Commit, FileInfo, Manifest
 from recorder.lake.store.tables import COVERAGE, DEPTH, GAPS, KLINES, MARKETS, STATE, TABLES, TRADES
 
@@ -95,7 +95,7 @@ class TestDue:
     def test_files_without_rows_and_gaps_make_no_day_due(self, day):
         path = f"trades/{EMPTY_FILE}"
         write_file(day.manifest.work / "empty", TRADES, TRADES.schema.empty_table(), 1)
-        info = FileInfo(path, "trades", "1970-01-01", 0, 0, 0, 0, 0, -1)
+        info = FileInfo(path, "trades", EMPTY_DATE, 0, 0, 0, 0, 0, -1)
         day.manifest.commit(Commit([("empty", info)]))
         day.add("gaps", gap_table([gap(0, 1)]), file="gaps")
         assert due_days(day.manifest, NEXT) == []
@@ -394,7 +394,7 @@ def test_a_reader_of_the_lake_sees_every_row_once_while_days_are_compacted(tmp_p
         opened.commit(Commit(state={FORMAT_STATE: FORMAT}))
         day = Day(opened)
         for table in TABLES.values():
-            day.add(table.name, table.schema.empty_table(), date="1970-01-01", file="empty")
+            day.add(table.name, table.schema.empty_table(), date=EMPTY_DATE, file="empty")
         for back in range(DAYS):
             start, date = -back * DAY_LENGTH_US, f"2026-11-{22 - back}"
             for name, found in some_rows(count=300, start=start).items():
