@@ -27,6 +27,7 @@ ORDINARY = 60
 # --- the run ---
 
 
+@pytest.mark.long
 def test_the_short_form_finds_nothing_against_the_recorder(tmp_path, capsys):
     code = chaos.main(["--short", "--seed", "11", "--keep", str(tmp_path)])
     told = capsys.readouterr().out
