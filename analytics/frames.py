@@ -1,7 +1,7 @@
 """The questions of `sql/` on Polars' LazyFrames: the same figures, by the same rules, under the same names.
 
 Every function takes LazyFrames of the lake's tables, with the column `date` that `scan_files` gives them, and
-returns a LazyFrame; nothing is read before it is collected. It needs Polars, which a recorder does not.
+returns a LazyFrame; nothing is read before it is collected.
 
     books = frames.books(depth, gaps)
     frames.with_coverage(frames.spread(books, "1h"), coverage, "1h").collect()

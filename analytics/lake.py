@@ -100,10 +100,11 @@ class Lake:
         return scan_files(paths, table, window.markets or None, start, end)
 
     def live(self, table: str, market: Market = None, *, every_s: float = 0.5) -> Iterator[pl.DataFrame]:
-        """The rows of trades, depth, klines or state as the recorder receives them, from now on, without end.
+        """The rows of trades, depth, klines or state as the recorder receives them, without end.
 
-        Looks every `every_s` seconds, and yields whenever there is something new, in the order of arrival:
-        trades and books once each, of candles each version.
+        The first ones are those that were received and not yet published when this begins. Looks every
+        `every_s` seconds, and yields whenever there is something new, in the order of arrival: trades and
+        books once each, of candles each version.
         """
         followed = [each.name for each in TAILED]
         if table not in followed:

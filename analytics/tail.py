@@ -38,8 +38,8 @@ class Following:
 def arrivals(data_dir: Path, table: str) -> Iterator[pa.Table]:
     """The rows of a table that come from now on, as often as the next ones are asked for.
 
-    The first answer is empty, or what the journals held beyond the lake when this began. Raises
-    LakeNotFoundError, and UnknownNameError for a table that no journal tells row by row.
+    The first answer is what the journals held beyond the lake when this began. `table` is one of TAILED.
+    Raises LakeNotFoundError.
     """
     tail = Tail(data_dir, _base(data_dir))
     while True:
