@@ -24,6 +24,7 @@ MIN_COVERAGE: Final = 0.1
 PARTS: Final = {
     "open_trades": "trades", "open_depth": "depth", "open_state": "state",
     "closed_trades": "trades", "closed_depth": "depth", "closed_minutes": "minutes",
+    "closed_funding_told": "funding_told",
 }  # fmt: skip
 """Parts of tables that whoever opens a lake makes: closed are the days whose `minutes` are made of all their
 rows, open are the others."""

@@ -14,46 +14,30 @@
 --   premium | fraction | mark_price / index_price - 1
 --   ts_settled | time, UTC | the last settlement before
 --   age_seconds | s | how much older the newest state is than the newest one of any market
--- Source: state, funding_settlements.
+-- Source: funding_minutes, funding_settlements.
+-- Note: rates told less than 30 s before the settlement told are not heeded, as in funding_minutes.
 WITH newest AS (
     SELECT
         market,
-        max(unix_micros(ts_recv)) AS recv_us,
+        max(unix_micros(ts_last)) AS recv_us,
         max_by(
-            funding_rate_next,
-            CASE WHEN funding_rate_next IS NOT NULL THEN unix_micros(ts_recv) * 1024 + seq % 1024 END
+            funding_rate_next, CASE WHEN funding_rate_next IS NOT NULL THEN unix_micros(ts_last) END
         ) AS funding_rate_next,
         max_by(
-            funding_rate_predict,
-            CASE WHEN funding_rate_predict IS NOT NULL THEN unix_micros(ts_recv) * 1024 + seq % 1024 END
+            funding_rate_predict, CASE WHEN funding_rate_predict IS NOT NULL THEN unix_micros(ts_last) END
         ) AS funding_rate_predict,
         max_by(
-            funding_rate_last,
-            CASE WHEN funding_rate_last IS NOT NULL THEN unix_micros(ts_recv) * 1024 + seq % 1024 END
+            funding_rate_last, CASE WHEN funding_rate_last IS NOT NULL THEN unix_micros(ts_last) END
         ) AS funding_rate_last,
-        max_by(
-            mark_price, CASE WHEN mark_price IS NOT NULL THEN unix_micros(ts_recv) * 1024 + seq % 1024 END
-        ) AS mark_price,
-        max_by(
-            index_price, CASE WHEN index_price IS NOT NULL THEN unix_micros(ts_recv) * 1024 + seq % 1024 END
-        ) AS index_price,
-        max_by(
-            unix_micros(ts_funding),
-            CASE WHEN ts_funding IS NOT NULL THEN unix_micros(ts_recv) * 1024 + seq % 1024 END
-        ) AS told_us
-    FROM state
+        max_by(mark_price, CASE WHEN mark_price IS NOT NULL THEN unix_micros(ts_last) END) AS mark_price,
+        max_by(index_price, CASE WHEN index_price IS NOT NULL THEN unix_micros(ts_last) END) AS index_price,
+        max_by(unix_micros(ts_told), CASE WHEN ts_told IS NOT NULL THEN unix_micros(ts_last) END) AS told_us
+    FROM funding_minutes
     GROUP BY market
 ),
 
-named AS (
-    SELECT
-        *,
-        CASE
-            WHEN (told_us + 120000000) % 3600000000 <= 240000000
-                THEN told_us + 120000000 - (told_us + 120000000) % 3600000000
-            WHEN told_us - recv_us >= 60000000 THEN told_us
-        END AS named_us,
-        max(recv_us) OVER () AS newest_us
+dated AS (
+    SELECT *, max(recv_us) OVER () AS newest_us
     FROM newest
 ),
 
@@ -65,12 +49,12 @@ settled AS (
 
 coming AS (
     SELECT
-        named.*,
+        dated.*,
         settled.ts_settled,
-        CASE WHEN abs(named_us - next_us) <= 120000000 THEN next_us ELSE named_us END AS coming_us,
-        CASE WHEN abs(named_us - next_us) <= 120000000 THEN hours_to_next END AS interval_hours
-    FROM named
-    LEFT JOIN settled ON settled.market = named.market
+        CASE WHEN abs(told_us - next_us) <= 120000000 THEN next_us ELSE told_us END AS coming_us,
+        CASE WHEN abs(told_us - next_us) <= 120000000 THEN hours_to_next END AS interval_hours
+    FROM dated
+    LEFT JOIN settled ON settled.market = dated.market
 )
 
 SELECT

@@ -1,5 +1,5 @@
 -- Question: which settlement of funding did the states tell as the coming one, and which one had been the last before?
--- Grain: market, minute of the recorder's clock, settlement told (two in a minute of a turn).
+-- Grain: market, minute of the recorder's clock, settlement told (two in a minute of a turn), as in funding_minutes.
 -- Units:
 --   ts_settling | time, UTC | the coming settlement, as ts_funding tells it to a minute or two (see Note)
 --   ts_settled | time, UTC | the last settlement before; null until one was seen to pass
@@ -15,7 +15,7 @@
 --   turned | - | 1 where the settlement told before has passed (or will within 60 s, for clocks) and one at least 58 min later is told
 --   hidden | - | 1 where settlements that no state told may have happened since the states before (see Note)
 --   hidden_so_far | - | sum of hidden, up to this row
--- Source: state.
+-- Source: funding_minutes.
 -- Reach: 3 before, 2 after
 -- Note: ts_funding is off by up to 2 min, for countdowns are whole minutes, rounded one way or the other, and clocks differ by
 --   seconds. So within 2 min of a whole hour it is that hour. Else it is the value told most often for its hour, and dropped where
@@ -29,109 +29,85 @@
 --   30 s before a whole hour to 2 min after it, when it may not be renewed yet): a charge by chance equal to the one before is not
 --   told apart. After a settlement one may hide where the first state came 58 min later.
 -- Note: windows run over all days of a market: a condition on market skips files, one on date does not.
-WITH states AS (
+WITH minutes AS (
     SELECT
         market,
         date,
-        unix_micros(ts_recv) AS recv_us,
-        unix_micros(ts_recv) * 1024 + seq % 1024 AS place,
-        unix_micros(ts_funding) AS told_us,
-        (unix_micros(ts_funding) + 120000000) % 3600000000 AS past_us,
+        unix_micros(minute) AS minute_us,
+        unix_micros(ts_told) AS told_us,
+        unix_micros(ts_first) AS first_us,
+        unix_micros(ts_last) AS last_us,
+        unix_micros(ts_counting) AS counting_us,
+        unix_micros(ts_left_out) AS left_out_us,
+        states,
         funding_rate_last,
         funding_rate_next,
         funding_rate_predict,
         mark_price,
         index_price
-    FROM state
-    WHERE ts_funding IS NOT NULL
+    FROM funding_minutes
+    WHERE ts_told IS NOT NULL
 ),
 
-named AS (
-    SELECT
-        market,
-        date,
-        recv_us,
-        place,
-        told_us - recv_us AS ahead_us,
-        CASE WHEN past_us <= 240000000 THEN told_us + 120000000 - past_us ELSE told_us END AS named_us,
-        CASE WHEN past_us <= 240000000 THEN 1 ELSE 0 END AS on_hour,
-        funding_rate_last,
-        funding_rate_next,
-        funding_rate_predict,
-        mark_price,
-        index_price
-    FROM states
-    WHERE told_us - recv_us >= 60000000 OR past_us <= 240000000
-),
-
-minutes AS (
-    SELECT
-        market,
-        date,
-        recv_us - recv_us % 60000000 AS minute_us,
-        named_us,
-        on_hour,
-        min(recv_us) AS first_us,
-        max(recv_us) AS last_us,
-        max(CASE WHEN ahead_us >= 60000000 THEN recv_us END) AS counting_us,
-        count(*) AS states,
-        max_by(
-            funding_rate_last,
-            CASE WHEN funding_rate_last IS NOT NULL AND recv_us < named_us - 30000000 THEN place END
-        ) AS funding_rate_last,
-        max_by(
-            funding_rate_next,
-            CASE WHEN funding_rate_next IS NOT NULL AND recv_us < named_us - 30000000 THEN place END
-        ) AS funding_rate_next,
-        max_by(
-            funding_rate_predict,
-            CASE WHEN funding_rate_predict IS NOT NULL AND recv_us < named_us - 30000000 THEN place END
-        ) AS funding_rate_predict,
-        max_by(mark_price, CASE WHEN mark_price IS NOT NULL THEN place END) AS mark_price,
-        max_by(index_price, CASE WHEN index_price IS NOT NULL THEN place END) AS index_price
-    FROM named
-    GROUP BY market, date, recv_us - recv_us % 60000000, named_us, on_hour
-),
-
-counted AS (
-    SELECT
-        *,
-        max(counting_us) OVER (PARTITION BY market, named_us) AS counted_us,
-        sum(states) OVER (PARTITION BY market, named_us) AS told
+told AS (
+    SELECT market, told_us, max(counting_us) AS counted_us, sum(states) AS states
     FROM minutes
+    GROUP BY market, told_us
+),
+
+meant AS (
+    SELECT
+        market,
+        told_us,
+        CASE
+            WHEN told_us % 3600000000 = 0 THEN told_us
+            ELSE max_by(told_us, states * 3600000000 - told_us % 3600000000) OVER (
+                PARTITION BY
+                    market,
+                    CASE WHEN told_us % 3600000000 = 0 THEN 1 ELSE 0 END,
+                    told_us - told_us % 3600000000
+            )
+        END AS settling_us,
+        counted_us
+    FROM told
 ),
 
 settled AS (
     SELECT
-        *,
-        CASE
-            WHEN on_hour = 1 THEN named_us
-            ELSE max_by(named_us, told * 3600000000 - named_us % 3600000000) OVER (
-                PARTITION BY market, on_hour, named_us - named_us % 3600000000
-            )
-        END AS settling_us
-    FROM counted
+        minutes.*,
+        settling_us,
+        CASE WHEN (last_us + 30000000) % 3600000000 >= 150000000 THEN funding_rate_last END AS rate_away
+    FROM minutes
+    INNER JOIN meant ON meant.market = minutes.market AND meant.told_us = minutes.told_us
+    WHERE
+        counted_us IS NOT NULL
+        AND abs(minutes.told_us - settling_us) <= 120000000
+        AND minute_us < settling_us
 ),
 
 steps AS (
     SELECT
         *,
         lag(settling_us) OVER (PARTITION BY market ORDER BY first_us, settling_us) AS before_us,
-        lag(last_us) OVER (PARTITION BY market ORDER BY first_us, settling_us) AS before_last_us,
-        max_by(funding_rate_last, CASE WHEN funding_rate_last IS NOT NULL THEN first_us END) OVER (
-            PARTITION BY market ORDER BY first_us, settling_us ROWS BETWEEN 5 PRECEDING AND 1 PRECEDING
+        coalesce(
+            left_out_us, lag(last_us) OVER (PARTITION BY market ORDER BY first_us, settling_us)
+        ) AS before_last_us,
+        coalesce(
+            lag(funding_rate_last, 1) OVER (PARTITION BY market ORDER BY first_us, settling_us),
+            lag(funding_rate_last, 2) OVER (PARTITION BY market ORDER BY first_us, settling_us),
+            lag(funding_rate_last, 3) OVER (PARTITION BY market ORDER BY first_us, settling_us),
+            lag(funding_rate_last, 4) OVER (PARTITION BY market ORDER BY first_us, settling_us),
+            lag(funding_rate_last, 5) OVER (PARTITION BY market ORDER BY first_us, settling_us)
         ) AS rate_before,
-        min_by(
-            funding_rate_last,
-            CASE
-                WHEN funding_rate_last IS NOT NULL AND (last_us + 30000000) % 3600000000 >= 150000000
-                    THEN first_us
-            END
-        ) OVER (
-            PARTITION BY market ORDER BY first_us, settling_us ROWS BETWEEN CURRENT ROW AND 5 FOLLOWING
+        coalesce(
+            rate_away,
+            lead(rate_away, 1) OVER (PARTITION BY market ORDER BY first_us, settling_us),
+            lead(rate_away, 2) OVER (PARTITION BY market ORDER BY first_us, settling_us),
+            lead(rate_away, 3) OVER (PARTITION BY market ORDER BY first_us, settling_us),
+            lead(rate_away, 4) OVER (PARTITION BY market ORDER BY first_us, settling_us),
+            lead(rate_away, 5) OVER (PARTITION BY market ORDER BY first_us, settling_us)
         ) AS rate_after
     FROM settled
-    WHERE counted_us IS NOT NULL AND abs(named_us - settling_us) <= 120000000 AND minute_us < settling_us
 ),
 
 turns AS (

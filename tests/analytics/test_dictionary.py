@@ -8,7 +8,7 @@ from asked_lakes import lake_at
 
 from analytics import open_lake
 from analytics.dictionary import FILE, dictionary
-from analytics.questions import COMMON, questions
+from analytics.questions import COMMON, PARTS, questions
 from recorder.lake.store.dictionary import TOLD
 from recorder.lake.store.tables import TABLES
 
@@ -42,8 +42,7 @@ def test_every_column_of_a_view_is_told_and_no_other(asked, lake):
 @pytest.mark.parametrize("asked", questions(), ids=lambda asked: asked.name)
 def test_a_view_reads_what_its_head_names(asked):
     code = "\n".join(line for line in asked.sql.splitlines() if not line.startswith("--"))
-    names = {each.name for each in questions()} | set(TABLES) | {"open_trades", "open_depth", "open_state"}
-    names |= {"closed_trades", "closed_depth", "closed_minutes"}
+    names = {each.name for each in questions()} | {*TABLES, *PARTS}
     words = code.replace("\n", " ").split()
     read = {word for before, word in itertools.pairwise(words) if before in {"FROM", "JOIN"}}
     own = {words[at] for at, word in enumerate(words[1:]) if word == "AS" and words[at + 2] == "("}

@@ -125,3 +125,24 @@ def test_sparse_states_prove_most(answered):
                 measured += row is not None and row["interval_hours"] is not None
     assert proven > 0.7 * asked
     assert measured > 0.5 * asked
+
+
+@pytest.mark.parametrize("seed", [7, 8])
+def test_days_answer_the_same_when_they_are_compacted(tmp_path, seed):
+    """Of which a few minutes are kept that matter; to the last bit."""
+    _, rows = recorded(random.Random(seed), 18)
+    with lake_at(tmp_path) as day:
+        add_states(day, rows)
+        before = answers_of(tmp_path)
+        for date in {file.date for file in day.manifest.files("state") if file.rows}:
+            day.compact(date=date)
+        lake = open_lake(tmp_path)
+        assert lake.sql("FROM open_state").fetchall() == []
+        assert lake.sql("SELECT sum(states) FROM funding_minutes").fetchall() == [(len(rows),)]
+        assert answers_of(tmp_path) == before
+
+
+def answers_of(data_dir):
+    lake = open_lake(data_dir)
+    views = ("funding_settlements", "funding_predictions", "funding_now")
+    return {view: sorted(map(str, lake.sql(f"FROM {view}").fetchall())) for view in views}

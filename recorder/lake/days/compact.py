@@ -1,8 +1,9 @@
 """A UTC day that is over becomes one file a table, sorted, packed as tightly as is affordable, and rolled up.
 
 What a row's neighbours make of it is known now: how long each book stood (`depth.dt`), which mid stood before
-each trade (`trades.mid_before`), and the sums of each market's minutes (`minutes`). Rows that come later make
-the day due again. Everything is a function of the rows, not of the files they lay in.
+each trade (`trades.mid_before`), the sums of each market's minutes (`minutes`), and what its states told of
+funding (`funding_told`). Rows that come later make the day due again. Everything is a function of the rows,
+not of the files they lay in.
 
 Markets are taken one at a time from all files together, and their rows in blocks: memory does not grow with
 the day.
@@ -22,7 +23,7 @@ from recorder.lake.days.merge import SortedFiles
 from recorder.lake.gaps.missing import GapBook, MissingBooks, RecordedBy
 from recorder.lake.store.files import DAY_COMPRESSION_LEVEL, ParquetFile
 from recorder.lake.store.manifest import WHOLE_DAY, Commit, FileInfo, Manifest
-from recorder.lake.store.tables import DEPTH, GAPS, MINUTES, STATE, TABLES, TRADES, Table
+from recorder.lake.store.tables import DEPTH, FUNDING_TOLD, GAPS, MINUTES, STATE, TABLES, TRADES, Table
 from recorder.lake.units import HOUR_US
 
 FILE_ROWS: Final = 32_000_000
@@ -30,7 +31,9 @@ FILE_ROWS: Final = 32_000_000
 Stopped: TypeAlias = Callable[[], bool]
 _JOINED: Final = {TRADES.name, DEPTH.name}
 """Made together: a trade's `mid_before` is a book's."""
-_ROLLED_UP: Final = {*_JOINED, STATE.name, MINUTES.name}
+_MADE: Final = {MINUTES.name, FUNDING_TOLD.name}
+"""Made of the others."""
+_ROLLED_UP: Final = {*_JOINED, STATE.name, *_MADE}
 
 
 class CompactionError(Exception):
@@ -103,10 +106,10 @@ def compact_day(day: Day, stopped: Stopped) -> Commit:
     if due & _JOINED:
         due |= {file.table for file in files if file.table in _JOINED}
     if due & _ROLLED_UP:
-        due.add(MINUTES.name)
+        due |= _MADE
     commit = Commit()
     try:
-        for name in sorted(due - {*_JOINED, MINUTES.name}):
+        for name in sorted(due - _JOINED - _MADE):
             commit.added += _join(day, TABLES[name], stopped)
         if MINUTES.name in due:
             drafts = [day.work / draft for draft, info in commit.added if info.table == STATE.name]
@@ -134,6 +137,8 @@ class _DayFiles:
 
     def write(self, rows: pa.Table) -> None:
         """Add rows, in the table's order."""
+        if not rows.num_rows:
+            return
         if self._file is None:
             draft = self._day.work / self._day.draft(self.table, self._number)
             self._file = ParquetFile(draft, self.table, DAY_COMPRESSION_LEVEL)
@@ -197,8 +202,8 @@ def _refuse_doubles(block: pa.Table, table: Table, date: str) -> None:
 
 
 def _roll_up(day: Day, due: set[str], states: list[Path], stopped: Stopped) -> list[tuple[str, FileInfo]]:
-    """Write the minutes, and of trades and books those that are due with what follows from each other."""
-    made = {name: _DayFiles(day, TABLES[name]) for name in (*sorted(due), MINUTES.name)}
+    """Write what is made of the day's rows, and of trades and books those that are due."""
+    made = {name: _DayFiles(day, TABLES[name]) for name in sorted(due | _MADE)}
     trades = SortedFiles(day.paths(TRADES), TRADES, stopped)
     depth = SortedFiles(day.paths(DEPTH), DEPTH, stopped)
     state = SortedFiles(states, STATE, stopped, STATE_COLUMNS)
@@ -213,6 +218,7 @@ def _roll_up(day: Day, due: set[str], states: list[Path], stopped: Stopped) -> l
                 made[TRADES.name].write(block)
         of_market.add_states(state.rows(market))
         made[MINUTES.name].write(of_market.minutes())
+        made[FUNDING_TOLD.name].write(of_market.funding_told())
         for written in made.values():
             written.end_market()
     return [added for written in made.values() for added in written.close()]

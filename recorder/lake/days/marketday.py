@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recorder.lake.arrays import Bools, Floats, Ints
+from recorder.lake.days.funding import PRICES, RATES, FundingTold
 from recorder.lake.days.levels import Side
 from recorder.lake.days.rollup import Books, MinuteSums, Trades
 from recorder.lake.days.standing import Mids, standing_us
@@ -24,12 +25,13 @@ from recorder.lake.units import DAY_US
 
 Blocks: TypeAlias = Iterator[pa.Table]
 
-STATE_COLUMNS: Final = ("market", "ts_recv", "open_interest", "seq")
+STATE_COLUMNS: Final = ("market", "ts_recv", "open_interest", "ts_funding", *RATES, *PRICES, "seq")
 """What is needed of a state."""
 
 
 class MarketDay:
-    """Takes a market's books, then its trades and its states; `minutes` is what they were together."""
+    """Takes a market's books, then its trades and its states; `minutes` is what they were together, and
+    `funding_told` what the states told of funding."""
 
     def __init__(self, market: str, day_us: int, missed: Spans) -> None:
         """`day_us` is when the day begins; `missed` when books were not received, by the recorder's clock."""
@@ -37,6 +39,7 @@ class MarketDay:
         self._end_us = day_us + DAY_US
         self._missed = missed
         self._sums = MinuteSums(day_us)
+        self._funding = FundingTold()
         self._mids = Mids(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
     def books(self, blocks: Blocks) -> Blocks:
@@ -74,6 +77,11 @@ class MarketDay:
         """The states; STATE_COLUMNS are enough of them."""
         for block in blocks:
             self._sums.add_states(as_us(block["ts_recv"]), _numbers(block["open_interest"]))
+            self._funding.add(block)
+
+    def funding_told(self) -> pa.Table:
+        """The rows of `funding_told`."""
+        return self._funding.table(self._market)
 
     def minutes(self) -> pa.Table:
         """The rows of `minutes`."""

@@ -26,6 +26,7 @@ from recorder.lake.store.manifest import WHOLE_DAY, FileInfo
 from recorder.lake.store.tables import (
     COVERAGE,
     DEPTH,
+    FUNDING_TOLD,
     GAPS,
     KLINES,
     MARKETS,
@@ -40,6 +41,7 @@ from recorder.lake.units import DAY_US
 CLOCK_MARGIN_US: Final = 60_000_000
 """A row of a day may be received so long before the day begins: the venue's clock may be ahead of ours."""
 _BY_THEIR_CLOCK: Final = (TRADES, DEPTH, KLINES, COVERAGE, MINUTES)
+_OF_CLOSED_DAYS: Final = (MINUTES, FUNDING_TOLD)
 _BY_WHAT_WAS_BEFORE: Final = (GAPS, COVERAGE, MARKETS)
 """Tables whose rows follow from all that was recorded before them."""
 
@@ -207,7 +209,7 @@ def _by_day(lake: Snapshot) -> dict[tuple[str, str], list[FileInfo]]:
 def _compare(sides: _Sides, table: Table, since: str, comparer: Comparer) -> _Compared:
     days = [date for date in sides.days(table) if date >= since]
     there = [date for date in days if (table.name, date) not in sides.removed]
-    if table is MINUTES:
+    if table in _OF_CLOSED_DAYS:
         there = [date for date in there if sides.both_have(table, date) and sides.alike(table, date)]
     total, skipped, differing = Digest(0, 0, 0, 0), 0, list[str]()
     for date in there:
@@ -227,7 +229,7 @@ def _told(sides: _Sides, table: Table, days: list[str], there: list[str], skippe
     removed = sum((table.name, date) in sides.removed for date in days)
     if removed:
         yield f"{table.name}: {removed} days that retention removed"
-    if table is MINUTES and len(days) - removed > len(there):
+    if table in _OF_CLOSED_DAYS and len(days) - removed > len(there):
         yield f"{table.name}: {len(days) - removed - len(there)} days that not both lakes have compacted"
     if skipped:
         yield f"{table.name}: {skipped:,} rows that are still to be judged, or that the journals leave open"

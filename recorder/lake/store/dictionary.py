@@ -198,6 +198,26 @@ MINUTES: Final = {
     "minute": Said("time, UTC", "the minute's start, by the venue's clock (of states, the recorder's)"),
     **{name: Said(column.unit, column.text) for name, column in COLUMNS.items()},
 }
+FUNDING_TOLD: Final = {
+    "market": _MARKET,
+    "minute": Said("time, UTC", "the minute's start, by the recorder's clock"),
+    "ts_told": Said(
+        "time, UTC",
+        "the coming settlement: the whole hour where `ts_funding` is within 2 min of it, else `ts_funding`",
+    ),
+    "ts_first": Said("time, UTC", "when the first such state of the minute was received"),
+    "ts_last": Said("time, UTC", "the last one"),
+    "ts_counting": Said("time, UTC", "the last one whose countdown was a minute or more"),
+    "ts_left_out": Said("time, UTC", "the last state of the minutes left out before this one; null: none is"),
+    "states": Said("-", "how many there were, with those of the minutes left out"),
+    "funding_rate_last": Said(
+        _PER_INTERVAL, "charged at the last settlement, as told last, 30 s or more before `ts_told`"
+    ),
+    "funding_rate_next": Said(_PER_INTERVAL, "what the coming settlement will charge, likewise"),
+    "funding_rate_predict": Said(_PER_INTERVAL, "estimate for the one after, likewise"),
+    "mark_price": Said("quote", "mark price, as told last in the minute"),
+    "index_price": Said("quote", "likewise"),
+}
 REMOVED: Final = {
     "removed": Said("-", "a table, or a file of the journal as `journal/<recorder>/<file>`"),
     "day": Said("time, UTC", "the day that was removed of the table"),
@@ -216,6 +236,10 @@ TOLD: Final[dict[str, tuple[str, dict[str, Said]]]] = {
     "rejects": ("a frame that could not be decoded", REJECTS),
     "coverage": ("a market-minute: its witnesses and its grade", COVERAGE),
     "minutes": ("a market-minute of a compacted day, as sums that add up", MINUTES),
+    "funding_told": (
+        "a market-minute of a compacted day in which states told of funding, where it matters",
+        FUNDING_TOLD,
+    ),
     "removed": ("what retention removed", REMOVED),
 }
 """By table: what a row is, and what its columns say, in their order."""

@@ -312,6 +312,32 @@ MINUTES: Final = Table(
 """One row a market-minute (the venue's clock; of states, ours) of a day that is over, as sums from which any
 longer bucket follows; `minutes.COLUMNS` says what each is."""
 
+FUNDING_TOLD: Final = Table(
+    "funding_told",
+    _schema(
+        ("market", pa.string()),
+        ("minute", TIME),
+        ("ts_told", TIME, True),
+        ("ts_first", TIME),
+        ("ts_last", TIME),
+        ("ts_counting", TIME, True),
+        ("ts_left_out", TIME, True),
+        ("states", pa.int64()),
+        ("funding_rate_last", pa.float64(), True),
+        ("funding_rate_next", pa.float64(), True),
+        ("funding_rate_predict", pa.float64(), True),
+        ("mark_price", pa.float64(), True),
+        ("index_price", pa.float64(), True),
+    ),
+    time="minute",
+    order=("market", "minute", "ts_first"),
+    key=("market", "minute", "ts_told"),
+    style="replace",
+    delta=("minute", "ts_told", "ts_first", "ts_last", "ts_counting", "ts_left_out", "states"),
+)
+"""What the states of a day that is over told of funding: a row for each market-minute (the recorder's clock)
+that matters and each settlement told in it; what is between two rows only repeated the one before."""
+
 REMOVED: Final = Table(
     "removed",
     _schema(
@@ -331,5 +357,17 @@ REMOVED: Final = Table(
 
 TABLES: Final[dict[str, Table]] = {
     table.name: table
-    for table in (TRADES, DEPTH, KLINES, STATE, MARKETS, GAPS, REJECTS, COVERAGE, MINUTES, REMOVED)
+    for table in (
+        TRADES,
+        DEPTH,
+        KLINES,
+        STATE,
+        MARKETS,
+        GAPS,
+        REJECTS,
+        COVERAGE,
+        MINUTES,
+        FUNDING_TOLD,
+        REMOVED,
+    )
 }

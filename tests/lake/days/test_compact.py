@@ -108,12 +108,14 @@ class TestDue:
 
 
 class TestFiles:
-    def test_a_day_becomes_one_file_a_table_and_its_minutes(self, day):
+    def test_a_day_becomes_one_file_a_table_with_its_minutes_and_what_was_told_of_funding(self, day):
         for name, rows in some_rows().items():
             day.add(name, *rows[:20]).add(name, *rows[20:])
         day.compact()
         files = day.files()
-        assert sorted(file.table for file in files) == ["depth", "minutes", "state", "trades"]
+        assert sorted(file.table for file in files) == [
+            *("depth", "funding_told", "minutes", "state", "trades")
+        ]
         assert {file.level for file in files} == {WHOLE_DAY}
         assert {file.hour for file in files} == {DAY_US // HOUR_US}
         assert [file.path for file in files if file.table == "minutes"] == [
