@@ -34,8 +34,8 @@ _STREAM_TABLES: Final = {"trade": "trades", "depth": "depth", "kline": "klines",
 
 _FUNDING: Final = """
 SELECT market, funding_rate_last AS last, funding_rate_next AS next, funding_rate_predict AS predict,
-       funding_minutes AS minutes_left, mark_price, index_price, open_interest
-FROM funding_by_market ORDER BY abs(funding_rate_next) DESC, market LIMIT 10"""
+       minutes_left, mark_price, index_price, round(1e4 * premium, 3) AS premium_bps
+FROM funding_now ORDER BY abs(funding_rate_next) DESC, market LIMIT 10"""
 _SPREAD: Final = """
 SELECT market, snapshots, round(spread_mean, 8) AS spread, round(relative_spread_bps_mean, 3) AS relative_bps,
        round(bid_quantity_mean, 3) AS bid_quantity, round(ask_quantity_mean, 3) AS ask_quantity
@@ -45,7 +45,7 @@ SELECT market, trades, round(volume, 6) AS volume, round(volume * vwap, 2) AS tu
        round(vwap, 8) AS vwap, round(buy_share, 3) AS buy_share
 FROM volume_by_market ORDER BY volume * vwap DESC, market LIMIT 10"""
 _QUESTIONS: Final = {
-    "Funding by market (rates are fractions per interval)": _FUNDING,
+    "Funding now (rates are fractions per interval, the premium is the mark over the index)": _FUNDING,
     "Spread by market (quote currency and basis points, means over snapshots)": _SPREAD,
     "Volume by market (base units and quote turnover)": _VOLUME,
 }

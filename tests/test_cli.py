@@ -169,7 +169,7 @@ class TestPublish:
 def test_the_demo_records_answers_and_exits_0(tmp_path):
     done = recorder("demo", "--seconds", 6, "--markets", 4, "--data-dir", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    wanted = ("What was recorded", "Funding by market", "Spread by market", "Volume by market", "BTCUSDT")
+    wanted = ("What was recorded", "Funding now", "Spread by market", "Volume by market", "BTCUSDT")
     assert [word for word in wanted if word not in done.stdout] == []
     [demo] = tmp_path.iterdir()
     counted = recorder(

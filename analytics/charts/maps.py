@@ -119,12 +119,11 @@ def _no_settlement(seen: int) -> str:
 
 
 def funding_next(states: pl.DataFrame, markets: Sequence[str] = ()) -> Chart:
-    """What the next settlement will charge (`funding_by_market`), a bar a market."""
+    """What the next settlement will charge (`funding_now`), a bar a market."""
     why = "No state that announces a rate was recorded."
     rows = some(states, ("funding_rate_next",), why).with_columns(
         (pl.col("funding_rate_next") * 1e4).alias("next_bps"),
         (pl.col("funding_rate_last") * 1e4).alias("last_bps"),
-        (pl.col("mark_price") / pl.col("index_price") - 1).alias("premium"),
     )
     if markets:
         rows = rows.filter(pl.col("market").is_in(list(markets)))
@@ -135,7 +134,7 @@ def funding_next(states: pl.DataFrame, markets: Sequence[str] = ()) -> Chart:
         OF_MARKET,
         Figure("next settlement", "next_bps", "signed bps"),
         Figure("last one", "last_bps", "signed bps"),
-        Figure("minutes to it", "funding_minutes", "count"),
+        Figure("minutes to it", "minutes_left", "count"),
         Figure("mark over index", "premium", "signed percent"),
     )
     written, tips = told(figures)

@@ -84,7 +84,7 @@ class _Asker:
     def announced(self) -> pl.DataFrame | None:
         """What was announced last, of the states of the span's last day; None where nothing was."""
         start = max(self._scope.first, self._scope.end - timedelta(days=1))
-        rows = self.ask("funding_by_market", self._scope.mapped, start)
+        rows = self.ask("funding_now", self._scope.mapped, start)
         return rows if rows["funding_rate_next"].count() else None
 
     def _named(self, shown: Sequence[str]) -> Sequence[str] | None:

@@ -39,7 +39,7 @@ def asked(lake, name, market=None):
 
 DRAWN = {
     "funding_map": lambda lake: charts.funding_map(lake.funding()),
-    "funding_next": lambda lake: charts.funding_next(asked(lake, "funding_by_market")),
+    "funding_next": lambda lake: charts.funding_next(asked(lake, "funding_now")),
     "spread_map": lambda lake: charts.spread_map(lake.spread(every="1h")),
     "depth_map": lambda lake: charts.depth_map(lake.liquidity(every="1h")),
     "coverage_map": lambda lake: charts.coverage_map(asked(lake, "coverage_1h"), asked(lake, "gaps")),
@@ -136,7 +136,10 @@ class TestFunding:
             charts.funding_map(self.settled(("AAA", 8, None, None), ("BBB", 8, None, None)))
 
     def test_announced_rates_are_bars_from_the_highest_to_the_lowest(self):
-        told = dict.fromkeys(("funding_rate_last", "mark_price", "index_price"), 1.0) | {"funding_minutes": 9}
+        told = dict.fromkeys(("funding_rate_last", "mark_price", "index_price"), 1.0) | {
+            "minutes_left": 9,
+            "premium": 0.0,
+        }
         frame = pl.DataFrame({"market": ["A", "B", "C"], "funding_rate_next": [0.0, 2e-4, -1e-4]} | told)
         chart = charts.funding_next(frame).to_dict()
         assert chart["encoding"]["y"]["scale"]["domain"] == ["B", "A", "C"]

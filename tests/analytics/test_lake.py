@@ -128,10 +128,6 @@ class TestQuestions:
         assert row[0] == 2
         assert row[1:] == pytest.approx((0.3, 0.2, 0.4, 30.0))
 
-    def test_funding_by_market(self, data_dir):
-        columns = "funding_rate_last, funding_rate_next, funding_rate_predict, funding_minutes"
-        assert rows(data_dir, f"SELECT {columns} FROM funding_by_market") == [(0.0001, 0.0002, -0.0003, 5)]
-
 
 def test_a_lake_of_another_version_is_refused_with_what_to_do(data_dir):
     with Manifest(data_dir) as manifest:
