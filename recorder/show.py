@@ -47,6 +47,14 @@ def console(*, stderr: bool = False) -> Console:
     return Console(width=width, stderr=stderr, highlight=False)
 
 
+def show_answers(lake: Lake, text: str, form: Form) -> None:
+    """Run statements, one after the other, and print the rows of each. Raises duckdb.Error at a mistake."""
+    for statement in duckdb.extract_statements(text):
+        rows = lake.sql(statement.query)
+        if statement.type is not duckdb.StatementType.CREATE:  # which has a column, and nothing in it
+            show_rows(rows, form)
+
+
 def show_rows(relation: duckdb.DuckDBPyRelation | None, form: Form) -> None:
     """Print the rows of a query's result in the wanted form."""
     if relation is None:
@@ -160,7 +168,7 @@ def prompt(lake: Lake, form: Form) -> int:
 
 def _answer(lake: Lake, statement: str, form: Form) -> int:
     try:
-        show_rows(lake.sql(statement), form)
+        show_answers(lake, statement, form)
     except duckdb.Error as error:
         sys.stderr.write(f"SQL: {error}\n")
         return 1

@@ -131,6 +131,14 @@ class TestSql:
         assert done.returncode == 0
         assert [word for word in ("market", "trade_id", "AAA", "100.5") if word not in done.stdout] == []
 
+    @pytest.mark.parametrize("by_pipe", [False, True], ids=["argument", "stdin"])
+    def test_each_of_several_statements_is_answered(self, data_dir, by_pipe):
+        text = "CREATE VIEW one AS SELECT ';' AS a; FROM one; SELECT 2 AS b;"
+        given = {"stdin": text} if by_pipe else {}
+        asked = ("sql", "--format", "csv", "--data-dir", data_dir, *([] if by_pipe else [text]))
+        done = recorder(*asked, **given)
+        assert (done.returncode, done.stdout) == (0, "a\n;\nb\n2\n")
+
     def test_statements_from_a_file_go_on_after_a_mistake_and_end_with_1(self, data_dir):
         statements = "SELECT nonsense;\nSELECT count(*) AS n\nFROM trades;\n"
         done = recorder("sql", "--format", "csv", "--data-dir", data_dir, stdin=statements)

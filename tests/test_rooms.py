@@ -16,9 +16,11 @@ ALLOWED = {
     "recorder.lake": OUTSIDE,
     "recorder.simulator": {"recorder.exchange"},
     "recorder.past": {*OUTSIDE, "recorder.capture", "recorder.simulator"},
+    "recorder.commands": {"recorder", "analytics"},
     "analytics": set(),
 }
-"""`recorder.config`, `recorder.service` and the other modules beside the rooms compose: they are not held."""
+"""The commands compose, and so do `recorder.config`, `recorder.service` and the others beside the rooms,
+which are not held."""
 ALSO = {
     "recorder.simulator.recording": {"recorder.journal.reader"},  # it serves our own journals
     # What is stored, and what is on its way there, is the lake's interface.
