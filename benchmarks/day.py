@@ -45,12 +45,13 @@ _BLOCK_ROWS: Final = 131_072
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a day is, but for rounding. Each market-minute has a state, a candle and a grade besides."""
+    """How large a day is, but for rounding. Each market-minute has a candle and a grade besides."""
 
     markets: int = 300
     books: int = 50_000_000
     trades: int = 12_000_000
     levels: int = LEVELS
+    states_a_minute: int = 1
 
     def part(self, by: int) -> "Size":
         """A day of as many markets with fewer rows."""
@@ -95,7 +96,7 @@ def _write_market(files: dict[str, "_Draft"], spec: MarketSpec, size: Size, shar
     coverage = Coverage(spec, chance, trades)
     files[KLINES.name].write(coverage.candles())
     files[COVERAGE.name].write(coverage.grades(market.books_a_minute))
-    files[STATE.name].write(market.states())
+    files[STATE.name].write(market.states(size.states_a_minute))
     files[MARKETS.name].write(market.described())
 
 

@@ -96,25 +96,25 @@ class MarketRows:
         }
         return table(TRADES.schema, columns)
 
-    def states(self) -> pa.Table:
-        """Rows of `state`: one a minute."""
-        chance = self._chance
-        ts = DAY_START_US + np.arange(MINUTES) * MINUTE_US + chance.integers(0, MINUTE_US, MINUTES)
+    def states(self, a_minute: int) -> pa.Table:
+        """Rows of `state`: so many a minute."""
+        chance, count, step_us = self._chance, MINUTES * a_minute, MINUTE_US // a_minute
+        ts = DAY_START_US + np.arange(count) * step_us + chance.integers(0, step_us, count)
         book = np.maximum(np.searchsorted(self._books_us, ts) - 1, 0)
         price = self._price(self._bids[book])
-        interest = self._quantity(5_000 * self._spec.order_lots + chance.integers(-99, 99, MINUTES).cumsum())
+        interest = self._quantity(5_000 * self._spec.order_lots + chance.integers(-99, 99, count).cumsum())
         to_funding = self._spec.funding_s * SECOND_US - ts % (self._spec.funding_s * SECOND_US)
-        rate = np.round(1e-4 + 1e-6 * np.cumsum(chance.normal(size=MINUTES)), 8)
+        rate = np.round(1e-4 + 1e-6 * np.cumsum(chance.normal(size=count)), 8)
         columns = {field.name: doubles(price) for field in STATE.schema if field.type == pa.float64()}
         columns |= {name: doubles(rate) for name in columns if name.startswith("funding_rate")}
         columns |= {name: doubles(interest) for name in ("open_interest", "sell_total", "buy_total")}
         columns |= self._received(ts)
         columns |= {
-            "market": self._name(MINUTES),
+            "market": self._name(count),
             "ts_recv": timestamps(ts),
             "funding_minutes": over(to_funding // MINUTE_US, pa.int64()),
             "ts_funding": timestamps(ts + to_funding),
-            "insurance": pa.repeat(pa.scalar(Decimal("1234567.89"), PRECISE), MINUTES),
+            "insurance": pa.repeat(pa.scalar(Decimal("1234567.89"), PRECISE), count),
         }
         return table(STATE.schema, columns)
 

@@ -20,14 +20,16 @@ from report import InvalidError, Row, against, cpu_s
 
 from analytics import open_lake
 from analytics.lake import Lake
-from recorder.lake.days.standing import STALE_AFTER_S
 from recorder.lake.store.files import day_of
+from recorder.lake.store.minutes import STALE_AFTER_S
 from recorder.lake.units import DAY_US, HOUR_US, SECOND_US
 
 DAYS: Final = {"tenth": Size().part(10), "full": Size()}
 ROOM: Final = Path(__file__).resolve().parents[1] / "build"
 STILL_OPEN: Final = Size(markets=4, books=200_000, trades=48_000, levels=20)
 """A day that still runs, with books as deep as the venue's."""
+SECONDLY: Final = Size(markets=20, books=200_000, trades=48_000, states_a_minute=60)
+"""A day whose states come every second, as a venue pushes them."""
 OPEN_REPEATS: Final = 3
 SHORT_S: Final = 0.5
 SHORT_ASKS: Final = 7
@@ -93,6 +95,7 @@ ASOF: Final = f"""
     )
     SELECT market, {_COST} FROM joined GROUP BY market
 """  # noqa: S608
+SETTLEMENTS: Final = "SELECT * FROM funding_settlements"
 OPEN_QUESTIONS: Final = ("spread_1h", "volume_1h", "liquidity_1h")
 
 
@@ -107,16 +110,22 @@ def measure(repeats: int, name: str, room: Path = ROOM) -> list[Row]:
         draft.rename(data_dir)
     with tempfile.TemporaryDirectory() as scratch:
         make_day(Path(scratch) / "day", STILL_OPEN, closed=False)
-        return [*closed_day(data_dir, repeats), *open_day(Path(scratch) / "day", repeats)]
+        still_open, closed = Path(scratch) / "open", Path(scratch) / "closed"
+        make_day(still_open, SECONDLY, closed=False)
+        make_day(closed, SECONDLY)
+        return [
+            *closed_day(data_dir, repeats),
+            settlements(closed, still_open, repeats),
+            *open_day(Path(scratch) / "day", repeats),
+        ]
 
 
 def closed_day(data_dir: Path, repeats: int) -> list[Row]:
     """The questions of the bars."""
     lake = open_lake(data_dir)
     [(books, market)] = _rows(lake, "SELECT count(*), quantile_disc(market, 0.5) FROM depth")
-    asked = _interleaved(
-        lake, repeats, ONE_HOUR.format(market=market), SCAN, HOURLY, LEAD, EFFECTIVE, BY_TRADE, ASOF
-    )
+    queries = (ONE_HOUR.format(market=market), SCAN, HOURLY, LEAD, EFFECTIVE, BY_TRADE, ASOF)
+    asked = _interleaved(repeats, *((lake, query) for query in queries))
     one_hour, scan, hourly, lead, effective, by_trade, asof = asked
     if not 0 < len(one_hour.rows) < books / 100:
         raise InvalidError(f"{len(one_hour.rows)} books of one market and hour, of {books}")
@@ -137,8 +146,8 @@ def open_day(data_dir: Path, repeats: int) -> list[Row]:
     """The same of a day that is not compacted: there is nothing stored to answer from."""
     lake = open_lake(data_dir)
     [(books,)] = _rows(lake, "SELECT count(*) FROM depth")
-    queries = [f"SELECT * FROM {name}" for name in OPEN_QUESTIONS]  # noqa: S608
-    *asked, lead = _interleaved(lake, min(repeats, OPEN_REPEATS), *queries, LEAD)
+    queries = (*(f"SELECT * FROM {name}" for name in OPEN_QUESTIONS), LEAD)  # noqa: S608
+    *asked, lead = _interleaved(min(repeats, OPEN_REPEATS), *((lake, query) for query in queries))
     return [
         Row(
             f"{name} of a day still open, 20 levels",
@@ -150,6 +159,18 @@ def open_day(data_dir: Path, repeats: int) -> list[Row]:
     ]
 
 
+def settlements(closed_dir: Path, open_dir: Path, repeats: int) -> Row:
+    """What funding settled, by what compaction kept of the states, against by the states."""
+    lakes = open_lake(closed_dir), open_lake(open_dir)
+    [(states,)] = _rows(lakes[0], "SELECT count(*) FROM state")
+    closed, still_open = _interleaved(repeats, *((lake, SETTLEMENTS) for lake in lakes))
+    if not closed.rows or closed.rows != still_open.rows:
+        raise InvalidError(f"{len(closed.rows)} settlements against {len(still_open.rows)}, or others")
+    return _row(
+        f"{states / 1e6:.1f} M states: settlements of funding", closed, "from the states", still_open, None
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What a query took in each round, and its rows, in order."""
@@ -158,11 +179,11 @@ class _Asked:
     rows: list[tuple[Any, ...]]
 
 
-def _interleaved(lake: Lake, repeats: int, *queries: str) -> list[_Asked]:
+def _interleaved(repeats: int, *queries: tuple[Lake, str]) -> list[_Asked]:
     """Ask one query after the other, and all of them again; rows are fetched outside the measurement."""
     asked = [_Asked([], []) for _ in queries]
     for _ in range(repeats):
-        for query, found in zip(queries, asked, strict=True):
+        for (lake, query), found in zip(queries, asked, strict=True):
             taken: list[float] = []
             while sum(taken) < SHORT_S and len(taken) < SHORT_ASKS:
                 before = cpu_s()
