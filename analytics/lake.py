@@ -149,7 +149,7 @@ class Lake:
     def basis(
         self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1m"
     ) -> pl.DataFrame:
-        """Mark and mid against the index. Columns of `basis_1m`."""
+        """Mark, mid and last price against the index. Columns of `basis_1m`."""
         return self._by("basis", every, market, start, end)
 
     def open_interest(

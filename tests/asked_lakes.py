@@ -77,6 +77,7 @@ def some_books(chance, market, count, start=0):
             break
         mid *= 1 + chance.gauss(0, 2e-4)
         prices = {"index_price": round(mid * 1.0001, 6), "mark_price": round(mid * 1.0002, 6)}
+        prices["last"] = None if number % 17 == 0 else round(mid * 0.9999, 6)
         if chance.random() < 0.05:
             prices["index_price"] = None
         bids, asks = a_ladder(chance, mid, -1), a_ladder(chance, mid, 1)

@@ -187,10 +187,11 @@ def depth(liquidity: pl.DataFrame, span: Span = None, every: str | None = None) 
 
 
 def basis(basis: pl.DataFrame, span: Span = None, every: str | None = None) -> Chart:
-    """Mark and mid against the index (`basis_1m` or longer)."""
+    """Mark, mid and last price against the index (`basis_1m` or longer)."""
     figures = (
         Figure("mark to index", "basis_bps", "signed bps"),
         Figure("mid to index", "mid_basis_bps", "signed bps"),
+        Figure("last to index", "last_basis_bps", "signed bps"),
         Figure("mark price", "mark_price", "price"),
         Figure("index price", "index_price", "price"),
         Figure("mid", "mid", "price"),

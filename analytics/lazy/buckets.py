@@ -51,7 +51,8 @@ def stays(books: pl.LazyFrame, span: Bucket) -> pl.LazyFrame:
     """Books once for each bucket in which they stood, `us` long; those that did not stand at all, once, too.
 
     `is_new` is true in the bucket in which the book was made. Into later ones a book reaches only if it says
-    anything: with a mid, or with a mark price and an index. One of which it is not known did not stand.
+    anything: with a mid, or with an index and a mark or last price. One of which it is not known did not
+    stand.
     """
     made, size = pl.col("ts_event").dt.epoch("us"), span.us
     gone = made + pl.col("stood_us").fill_null(0)
@@ -62,7 +63,7 @@ def stays(books: pl.LazyFrame, span: Bucket) -> pl.LazyFrame:
         "us": pl.min_horizontal(gone, start + size) - pl.max_horizontal(made, start),
         "is_new": start <= made,
     }
-    says = pl.col("mid").is_not_null() | has_basis()
+    says = pl.col("mid").is_not_null() | has_basis() | has_last_basis()
     return (
         books.with_columns(_number=pl.int_ranges(first, last + 1))
         .explode("_number")
@@ -74,6 +75,11 @@ def stays(books: pl.LazyFrame, span: Bucket) -> pl.LazyFrame:
 def has_basis() -> pl.Expr:
     """Whether a book told a mark price, and an index to hold it against."""
     return pl.col("mark_price").is_not_null() & (pl.col("index_price") > 0)
+
+
+def has_last_basis() -> pl.Expr:
+    """Whether a book told a last price, and an index to hold it against."""
+    return pl.col("last").is_not_null() & (pl.col("index_price") > 0)
 
 
 def seconds(where: pl.Expr) -> pl.Expr:

@@ -8,7 +8,7 @@ from analytics.lazy.buckets import Bucket, bucket, figure, integral, mean, ratio
 from recorder.lake.store.minutes import NEAR_BPS, TAKEN_QUOTE
 
 _MEANS: Final = ("bid_depth", "ask_depth", "imbalance", "bid_quantity", "ask_quantity")
-_STOOD: Final = ("market", "date", "ts_event", "stood_us", "mid", "mark_price", "index_price")
+_STOOD: Final = ("market", "date", "ts_event", "stood_us", "mid", "mark_price", "index_price", "last")
 _LEVEL: Final = pl.element()
 _PRICE: Final = _LEVEL.struct.field("price")
 _VALUE: Final = _PRICE * _LEVEL.struct.field("quantity")

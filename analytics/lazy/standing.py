@@ -11,7 +11,7 @@ FOREVER_US: Final = 2**62
 """The end of a gap that is still open."""
 _COLUMNS: Final = (
     *KEYS, "ts_event", "ts_recv", "seq", "bid_price", "bid_quantity", "ask_price", "ask_quantity", "mid",
-    "index_price", "mark_price", "bids", "asks", "stood_us",
+    "index_price", "mark_price", "last", "bids", "asks", "stood_us",
 )  # fmt: skip
 _OTHERS: Final = ""
 """Stands for every market of which no gap is told by name."""

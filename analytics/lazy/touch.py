@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from analytics.lazy.buckets import bucket, figure, has_basis, integral, mean, seconds, stays
+from analytics.lazy.buckets import bucket, figure, has_basis, has_last_basis, integral, mean, seconds, stays
 
 
 def spread(books: pl.LazyFrame, every: str = "1m") -> pl.LazyFrame:
@@ -39,13 +39,14 @@ def spread(books: pl.LazyFrame, every: str = "1m") -> pl.LazyFrame:
 
 
 def basis(books: pl.LazyFrame, every: str = "1m") -> pl.LazyFrame:
-    """How far mark, mid and index were apart, weighted by time; `books` as `books()` gives them.
+    """How far mark, mid and last price were from the index, by time; `books` as `books()` gives them.
 
-    By market, date and bucket: mark_price, index_price, mid, basis_bps, mid_basis_bps, mid_basis_seconds,
-    coverage. Figures are null where less than 0.1 of the bucket was observed.
+    By market, date and bucket: mark_price, index_price, mid, basis_bps, mid_basis_bps, last_price,
+    last_basis_bps, mid_basis_seconds, coverage. Figures are null where less than 0.1 of the bucket was
+    observed.
     """
     span = bucket(every)
-    index, mark, mid = pl.col("index_price"), pl.col("mark_price"), pl.col("mid")
+    index, mark, mid, last = (pl.col(name) for name in ("index_price", "mark_price", "mid", "last"))
     has_mid_basis = mid.is_not_null() & (index > 0)
     sums = (
         stays(books, span)
@@ -59,6 +60,9 @@ def basis(books: pl.LazyFrame, every: str = "1m") -> pl.LazyFrame:
             basis_seconds=seconds(has_basis()),
             mid_seconds=seconds(mid.is_not_null()),
             mid_basis_seconds=seconds(has_mid_basis),
+            last_price=integral(pl.when(has_last_basis()).then(last)),
+            last_basis_bps=integral(pl.when(has_last_basis()).then(1e4 * (last / index - 1))),
+            last_basis_seconds=seconds(has_last_basis()),
         )
     )
     return sums.select(
@@ -68,6 +72,8 @@ def basis(books: pl.LazyFrame, every: str = "1m") -> pl.LazyFrame:
         mean("mid", "mid_seconds", span),
         mean("basis_bps", "basis_seconds", span),
         mean("mid_basis_bps", "mid_basis_seconds", span),
+        mean("last_price", "last_basis_seconds", span),
+        mean("last_basis_bps", "last_basis_seconds", span),
         "mid_basis_seconds",
         coverage=pl.col("basis_seconds") / span.seconds,
     ).sort(span.keys)

@@ -30,7 +30,7 @@ WITH facts AS (
         cost_sell_bps_seconds,
         NULL AS grade
     FROM closed_minutes
-    WHERE snapshots > 0 OR observed_seconds > 0 OR basis_seconds > 0
+    WHERE snapshots > 0 OR observed_seconds > 0 OR basis_seconds > 0 OR last_basis_seconds > 0
     UNION ALL
     SELECT
         market,
@@ -48,7 +48,7 @@ WITH facts AS (
         NULL AS cost_sell_bps_seconds,
         NULL AS grade
     FROM open_book_minutes
-    WHERE snapshots > 0 OR observed_seconds > 0 OR basis_seconds > 0
+    WHERE snapshots > 0 OR observed_seconds > 0 OR basis_seconds > 0 OR last_basis_seconds > 0
     UNION ALL
     SELECT
         market,

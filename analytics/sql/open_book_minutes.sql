@@ -17,6 +17,9 @@
 --   basis_bps_seconds | bps x s | over these: mark / index - 1
 --   mid_basis_seconds | s | in which a book with both sides and an index price stood
 --   mid_basis_bps_seconds | bps x s | over these: mid / index - 1
+--   last_basis_seconds | s | in which the standing book's index and last price were known
+--   last_price_seconds | quote x s | over these: the last price, as told with the book
+--   last_basis_bps_seconds | bps x s | over these: last / index - 1
 -- Source: open_books.
 -- Note: the columns are those of the table minutes, in which compaction stores them.
 WITH touched AS (
@@ -36,7 +39,8 @@ WITH touched AS (
             ELSE 0e0
         END AS imbalance,
         CASE WHEN index_price > 0 THEN index_price END AS index_price,
-        mark_price
+        mark_price,
+        last
     FROM open_books
 ),
 
@@ -78,7 +82,10 @@ SELECT
     coalesce(sum(CASE WHEN index_price IS NOT NULL THEN mark_price * us END), 0e0) / 1e6 AS mark_price_seconds,
     coalesce(sum(1e4 * (mark_price / index_price - 1) * us), 0e0) / 1e6 AS basis_bps_seconds,
     sum(CASE WHEN mid / index_price IS NOT NULL THEN us ELSE 0 END) / 1e6 AS mid_basis_seconds,
-    coalesce(sum(1e4 * (mid / index_price - 1) * us), 0e0) / 1e6 AS mid_basis_bps_seconds
+    coalesce(sum(1e4 * (mid / index_price - 1) * us), 0e0) / 1e6 AS mid_basis_bps_seconds,
+    sum(CASE WHEN last / index_price IS NOT NULL THEN us ELSE 0 END) / 1e6 AS last_basis_seconds,
+    coalesce(sum(CASE WHEN index_price IS NOT NULL THEN last * us END), 0e0) / 1e6 AS last_price_seconds,
+    coalesce(sum(1e4 * (last / index_price - 1) * us), 0e0) / 1e6 AS last_basis_bps_seconds
 FROM stays
 WHERE part = 0 OR us > 0
 GROUP BY market, date, at_us;

@@ -11,6 +11,7 @@
 --   mid | quote | (bid_price + ask_price) / 2; null unless both are there
 --   index_price | quote | the index, as told with the book
 --   mark_price | quote | the mark price, as told with the book
+--   last | quote | the last price, as told with the book
 --   bids | quote, base | levels, best first
 --   asks | quote, base | levels, best first
 --   stood_us | us | until the next book, at most 60 s, not past the end of the UTC day, nor into a gap of books
@@ -30,6 +31,7 @@ WITH followed AS (
         ask_quantity,
         index_price,
         mark_price,
+        last,
         bids,
         asks,
         unix_micros(ts_event) AS event_us,
@@ -72,6 +74,7 @@ SELECT
     CASE WHEN bid_price + ask_price > 0 THEN (bid_price + ask_price) / 2 END AS mid,
     index_price,
     mark_price,
+    last,
     bids,
     asks,
     greatest(

@@ -22,7 +22,7 @@ WITH facts AS (
         NULL AS grade,
         NULL AS state_seconds
     FROM closed_minutes
-    WHERE state_rows > 0 OR snapshots > 0 OR observed_seconds > 0 OR basis_seconds > 0
+    WHERE state_rows > 0 OR snapshots > 0 OR observed_seconds > 0 OR basis_seconds > 0 OR last_basis_seconds > 0
     UNION ALL
     SELECT
         market,
@@ -49,7 +49,7 @@ WITH facts AS (
         NULL AS grade,
         NULL AS state_seconds
     FROM open_book_minutes
-    WHERE snapshots > 0 OR observed_seconds > 0 OR basis_seconds > 0
+    WHERE snapshots > 0 OR observed_seconds > 0 OR basis_seconds > 0 OR last_basis_seconds > 0
     UNION ALL
     SELECT
         market,

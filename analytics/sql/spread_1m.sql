@@ -31,7 +31,7 @@ WITH facts AS (
         impact_bps_turnover,
         NULL AS grade
     FROM closed_minutes
-    WHERE snapshots > 0 OR observed_seconds > 0 OR basis_seconds > 0 OR effective_trades > 0
+    WHERE snapshots > 0 OR observed_seconds > 0 OR basis_seconds > 0 OR last_basis_seconds > 0 OR effective_trades > 0
     UNION ALL
     SELECT
         market,
@@ -50,7 +50,7 @@ WITH facts AS (
         NULL AS impact_bps_turnover,
         NULL AS grade
     FROM open_book_minutes
-    WHERE snapshots > 0 OR observed_seconds > 0 OR basis_seconds > 0
+    WHERE snapshots > 0 OR observed_seconds > 0 OR basis_seconds > 0 OR last_basis_seconds > 0
     UNION ALL
     SELECT
         market,

@@ -114,6 +114,7 @@ def _books(block: pa.Table) -> Books:
         ask_quantity=_numbers(block["ask_quantity"]),
         index_price=_numbers(block["index_price"]),
         mark_price=_numbers(block["mark_price"]),
+        last=_numbers(block["last"]),
         bids=_side(block["bids"]),
         asks=_side(block["asks"]),
     )

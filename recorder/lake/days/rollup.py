@@ -18,7 +18,7 @@ from recorder.lake.units import DAY_US
 MINUTE_US: Final = 60_000_000
 _MINUTES: Final = DAY_US // MINUTE_US
 _LATER_US: Final = 2**62
-_DURATIONS: Final = ("observed", "cost_buy", "cost_sell", "basis", "mid_basis")
+_DURATIONS: Final = ("observed", "cost_buy", "cost_sell", "basis", "mid_basis", "last_basis")
 """Seconds alone, summed as whole microseconds: a minute that was seen whole has exactly 60."""
 _TYPES: Final = {"count": np.int64, "time": np.int64, "sum": np.float64, "value": np.float64}
 _LEAST: Final = ("low", "spread_min")
@@ -36,6 +36,7 @@ class Books:
     ask_quantity: Floats
     index_price: Floats
     mark_price: Floats
+    last: Floats
     bids: Side
     asks: Side
 
@@ -127,13 +128,15 @@ class MinuteSums:
         self._integrate("cost_sell", stays.of(~np.isnan(sell)), {"cost_sell_bps": sell})
 
     def _add_basis(self, books: Books, stays: "_Stays") -> None:
-        index, mark = books.index_price, books.mark_price
+        index, mark, last = books.index_price, books.mark_price, books.last
         basis, mid_basis = 1e4 * (mark / index - 1), 1e4 * (books.mid / index - 1)
         values = {"index_price": index, "mark_price": mark, "basis_bps": basis}
         self._integrate("basis", stays.of((index > 0) & ~np.isnan(mark)), values)
         self._integrate(
             "mid_basis", stays.of((index > 0) & ~np.isnan(books.mid)), {"mid_basis_bps": mid_basis}
         )
+        values = {"last_price": last, "last_basis_bps": 1e4 * (last / index - 1)}
+        self._integrate("last_basis", stays.of((index > 0) & ~np.isnan(last)), values)
 
     def _integrate(self, duration: str | None, stays: "_Stays", values: dict[str, Floats]) -> None:
         """Add each value times the seconds for which it stood, and the time itself to `duration`."""

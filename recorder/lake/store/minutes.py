@@ -100,6 +100,11 @@ COLUMNS: Final[dict[str, Column]] = {
         "sum", "s", "seconds in which a book with both sides and an index price stood"
     ),
     "mid_basis_bps_seconds": Column("sum", "bps x s", "over these: mid / index - 1 in bps"),
+    "last_basis_seconds": Column(
+        "sum", "s", "seconds in which the standing book's index and last price were known"
+    ),
+    "last_price_seconds": Column("sum", "quote x s", "over these: the last price, as told with the book"),
+    "last_basis_bps_seconds": Column("sum", "bps x s", "over these: last / index - 1 in bps"),
     "state_rows": Column("count", "-", "rows of state, by ts_recv"),
     "open_interest_first": Column("value", "base", "the first open interest known, by ts_recv and seq"),
     "open_interest_last": Column("value", "base", "the last open interest known, by ts_recv and seq"),

@@ -108,7 +108,7 @@ class TwinMinute:
     def add_book(self, row, us):
         self.stood = True
         seconds = us / 1e6
-        mid, index, mark = twin_mid(row), row["index_price"], row["mark_price"]
+        mid, index, mark, last = twin_mid(row), row["index_price"], row["mark_price"], row["last"]
         if mid is not None:
             spread = row["ask_price"] - row["bid_price"]
             bid, ask = row["bid_quantity"], row["ask_quantity"]
@@ -133,6 +133,9 @@ class TwinMinute:
         if index is not None and mid is not None:
             self.us["mid_basis"] += us
             self.add(seconds, mid_basis_bps=1e4 * (mid / index - 1))
+        if index is not None and last is not None:
+            self.us["last_basis"] += us
+            self.add(seconds, last_price=last, last_basis_bps=1e4 * (last / index - 1))
 
     def add(self, seconds, **values):
         for name, value in values.items():
