@@ -187,7 +187,8 @@ class Lake:
                 raise MomentError(f"rows of {name} have no time of their own: ask without `start` and `end`")
             return _rows_of(name, columns, start, end)
 
-        relation = self._reader.ask_within(window, needed(asked) if asked else (), query)
+        views = needed(asked) if asked else ()
+        relation = self._reader.ask_within(window, () if asked else (name,), views, query)
         if not relation.shape[0]:
             self._refuse_emptiness(start, end)
         return relation

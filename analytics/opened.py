@@ -65,8 +65,8 @@ class Snapshot:
         days = rows[TABLES[name].time].cast(pa.timestamp("us")).cast(pa.date32()).unique()
         return {str(day) for day in days.to_pylist()}
 
-    def views(self, window: Window = EVERYTHING) -> Iterator[str]:
-        """Statements that make every table, and every part of one, a view of what holds it.
+    def views(self, window: Window = EVERYTHING) -> Iterator[tuple[str, str]]:
+        """Every table and every part of one: its name, and what makes it a view of the files that hold it.
 
         The rows of the tail are read from tables of the names `tail_<table>`, which whoever runs them makes.
         """
@@ -84,9 +84,8 @@ class Snapshot:
             of_table = [each for each in of_table if each.rows] or of_table
             paths = ", ".join(quoted(str(self.data_dir / "lake" / each.path)) for each in of_table)
             with_tail = table in self.tail and not name.startswith("closed")
-            yield table_view(
-                name, f"[{paths}]", table=table, where=window.condition(table), with_tail=with_tail
-            )
+            where = window.condition(table)
+            yield name, table_view(name, f"[{paths}]", table=table, where=where, with_tail=with_tail)
 
     def any_open(self) -> bool:
         """Whether there are rows of a day whose `minutes` are not made of all its rows."""

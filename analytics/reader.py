@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -45,6 +45,7 @@ class Reader:
         self._listed: list[FileInfo] | None = None
         self._kept = _database()
         self._kept.execute(catalogue_view())
+        self._tables: dict[str, str] = {}
         self._made: dict[str, Question] = {}
         self._day_is_open = False
         self.ask("")  # a lake that cannot be read says so here
@@ -82,17 +83,23 @@ class Reader:
         return self._again(run)
 
     def ask_within(
-        self, window: Window, views: Sequence[Question], query: Callable[[duckdb.DuckDBPyConnection], str]
+        self,
+        window: Window,
+        tables: Collection[str],
+        views: Sequence[Question],
+        query: Callable[[duckdb.DuckDBPyConnection], str],
     ) -> duckdb.DuckDBPyRelation:
-        """The rows of a query over a part of the lake, which has these views beside its tables.
+        """The rows of a query over a part of the lake, which has these tables and views, and those they read.
 
         `query` is given the database, to look at the views. Nothing else of the lake is read.
         """
+        read = {*tables, *(name for view in views for name in view.source)}
 
         def run() -> duckdb.DuckDBPyRelation:
             snapshot = self.snapshot()
             database = _database(snapshot.tail)
-            database.execute("\n".join((*snapshot.views(window), *map(question_view, views))))
+            of_tables = (made for name, made in snapshot.views(window) if name in read)
+            database.execute("\n".join((*of_tables, *map(question_view, views))))
             return database.sql(query(database)).materialize()
 
         return self._again(run)
@@ -120,7 +127,10 @@ class Reader:
         if snapshot.files == self._files and not snapshot.tail:
             return
         _register(self._kept, snapshot.tail)
-        self._kept.execute("\n".join(snapshot.views()))
+        for name, made in snapshot.views():  # each is bound to its files, which are opened for it
+            if self._tables.get(name) != made:
+                self._kept.execute(made)
+                self._tables[name] = made
         self._files = snapshot.files
         if snapshot.any_open() != self._day_is_open:
             self._day_is_open = not self._day_is_open
