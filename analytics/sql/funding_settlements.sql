@@ -6,7 +6,7 @@
 --   funding_rate | fraction an interval | charged: funding_rate_last as told after it; + longs pay shorts; null where unproven
 --   rate_announced | fraction an interval | the last funding_rate_next before it; null where none was told in the last 15 min
 --   rate_predict | fraction an interval | the last funding_rate_predict before it, likewise: the estimate for the one after
---   announced_error_bps | bps | (funding_rate - rate_announced) x 1e4
+--   announced_error_bps | bps | (rate_announced - funding_rate) x 1e4
 --   mark_price | quote | the last one before it; null where none was told in the last 15 min
 --   index_price | quote | likewise
 --   apr | fraction a year | simple: funding_rate x 8760 / interval_hours
@@ -206,7 +206,7 @@ SELECT
     funding_rate,
     rate_announced,
     rate_predict,
-    (funding_rate - rate_announced) * 1e4 AS announced_error_bps,
+    (rate_announced - funding_rate) * 1e4 AS announced_error_bps,
     mark_price,
     index_price,
     funding_rate * 8760 / interval_hours AS apr,

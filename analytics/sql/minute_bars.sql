@@ -14,7 +14,7 @@
 --   change_before | fraction | the return of the minute just before; null where there is none
 --   trade_seconds | s | of the minute in which trades were recorded, or repaired; null until it is graded
 -- Source: closed_minutes, open_trade_minutes, coverage.
--- Note: a bar is a minute that was seen whole: of grade A or B, or with trades and no gap left in them, or with trades and
+-- Note: a bar is a minute that was seen whole: of grade A or B, or with trades that were recorded all the time (trade_seconds), or with trades and
 --       not graded yet. A quiet minute is a flat bar at the price of the venue's own candle, which is that of the last trade:
 --       its return is 0, and a first trade after it is measured from there. What was not seen is no bar, and no return is
 --       measured across it, nor across midnight: a day is answered from that day's files.

@@ -1,7 +1,6 @@
 -- Question: how far can each market's day be trusted, and what did its feed turn out to be like?
 -- Grain: market, UTC day.
 -- Units:
---   day | UTC day | the day
 --   minutes | - | judged minutes
 --   share_a | 0 to 1 | share of the day's judged minutes of grade A
 --   share_b | 0 to 1 | share of the day's judged minutes of grade B
@@ -173,7 +172,8 @@ state_volumes AS (
 
 SELECT
     minutes.market,
-    minutes.day,
+    minutes.day AS date,
+    timestamp_micros(unix_micros(CAST(minutes.day AS TIMESTAMP))) AS day,
     minutes.minutes,
     minutes.minutes_a / minutes.minutes AS share_a,
     minutes.minutes_b / minutes.minutes AS share_b,

@@ -19,8 +19,8 @@
 -- Note: the short form of quality.
 SELECT
     quality.market,
-    quality.day AS date,
-    CAST(quality.day AS TIMESTAMP) AS day,
+    quality.date,
+    quality.day,
     quality.minutes,
     quality.share_a,
     quality.share_b,
@@ -37,4 +37,4 @@ SELECT
     coverage_1d.coverage,
     coverage_1d.grade
 FROM quality
-LEFT JOIN coverage_1d ON coverage_1d.market = quality.market AND coverage_1d.date = quality.day;
+LEFT JOIN coverage_1d ON coverage_1d.market = quality.market AND coverage_1d.date = quality.date;

@@ -35,7 +35,7 @@ def test_each_figure_of_a_settlement(tmp_path):
         "ts_next, hours_to_next, coverage, grade, CAST(date AS VARCHAR)"
     )
     [first, row] = settlements(tmp_path, states, columns, grades)
-    assert row[:5] == pytest.approx((-3e-4 * 8760 / 4, -0.1, 100.0, 99.5, 7e-5))
+    assert row[:5] == pytest.approx((-3e-4 * 8760 / 4, 0.1, 100.0, 99.5, 7e-5))
     assert row[5:] == (90, 30, seconds("16:00"), 4, 0.75, "B", "2026-11-22")
     assert first[5:] == (70, 20, seconds("12:00"), 4, None, None, "2026-11-22")
 

@@ -123,4 +123,4 @@ def test_the_short_form_has_the_contracts_columns(tmp_path):
         "kline_gap_seconds", "state_gap_seconds", "lag_p50_ms", "lag_p99_ms", "side_agreement",
         "column_order",
     }  # fmt: skip
-    assert str(relation.types[relation.columns.index("day")]) == "TIMESTAMP"
+    assert str(relation.types[relation.columns.index("day")]) == "TIMESTAMP WITH TIME ZONE"

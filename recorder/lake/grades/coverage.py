@@ -123,6 +123,8 @@ class _Minutes:
         seconds = self._gap_seconds(minute, missing) | self._seen_seconds(market, minute, missing)
         if proves_whole(traded, _told(candle), precision):
             seconds["trade_seconds"] = MINUTE_S
+        elif verdict.misses_trades and seconds["trade_seconds"] == MINUTE_S:
+            seconds["trade_seconds"] = 0.0  # no gap tells when they were missed: it may be at any time
         return {
             "market": market,
             "minute": minute,

@@ -91,6 +91,11 @@ class Verdict:
     reason: str
     missed: str
 
+    @property
+    def misses_trades(self) -> bool:
+        """Whether its witnesses show trades to be absent that nothing gave back."""
+        return "trade=none" in self.missed or (self.grade == "D" and "trade=partly" in self.missed)
+
 
 def judge(traded: Traded, told: Told | None, observed: Observed, precision: Precision) -> Verdict:
     """Grade one minute."""

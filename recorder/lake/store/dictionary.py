@@ -177,7 +177,11 @@ COVERAGE: Final = {
             "s", f"in which {rows} were recorded, with nothing missing; 60 if always{more}"
         )
         for stream, rows, more in (
-            ("trade", "trades", ", or if the candle agrees with them"),
+            (
+                "trade",
+                "trades",
+                ", or if the candle agrees with them; 0 if it shows others (`missed`) and no gap says when",
+            ),
             ("depth", "books", ""),
             ("kline", "candles", ""),
             ("state", "states", ""),

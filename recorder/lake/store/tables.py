@@ -285,9 +285,9 @@ COVERAGE: Final = Table(
 """One row a market-minute (the venue's clock), once it is closed and settled. `open` to `turnover` are from
 the trades, `candle_*` from the 1min candle, `gap_seconds` is what no repair closed, in any stream and by
 stream; `trade_seconds` to `state_seconds` are how much of it was recorded without such a gap, 60 if all was
-(of trades also where the candle agrees with them); `missed` names the streams of which the witnesses show
-more to be absent than known gaps tell. What happened in the minute was received from `due_from` to
-`due_until` by the recorder's clock."""
+(of trades also where the candle agrees with them; 0 where it shows others, and no gap tells when they were
+missed); `missed` names the streams of which the witnesses show more to be absent than known gaps tell. What
+happened in the minute was received from `due_from` to `due_until` by the recorder's clock."""
 
 _MINUTE_KINDS: Final = {"count": pa.int64(), "sum": pa.float64(), "value": pa.float64(), "time": TIME}
 

@@ -298,6 +298,19 @@ class TestSeenSeconds:
         scene.candle(120.3).minute_of(2).done()
         assert coverage(lake, scene, "round(trade_seconds, 1)")[1] == (1, 49.5)
 
+    def test_none_where_the_candle_shows_trades_that_no_gap_tells_of(self, lake, scene):
+        scene.session().minute_of(0)
+        scene.trade(65)
+        scene.make(75)
+        scene.trade(90)
+        scene.candle(120.3).minute_of(2).done()
+        assert coverage(lake, scene, "missed, trade_gap_seconds, trade_seconds")[1] == (
+            1,
+            "trade=none",
+            0.0,
+            0.0,
+        )
+
     def test_nothing_of_a_candle_from_before_the_recording(self, lake, scene):
         scene.session(at=0.0).minute_of(0)
         rows = [[scene.start_s - 60 * k, "5", "6", "4", "5.5", "9", "50"] for k in (3, 2, 1)]
