@@ -12,7 +12,7 @@ import pyarrow as pa
 from analytics.opened import Snapshot, Window, committed
 from analytics.questions import Question, needed, open_questions, questions
 from analytics.tail import Following
-from analytics.views import MACROS, catalogue_view, empty_view, question_view
+from analytics.views import MACROS, catalogue_view, empty_view, meanings_view, question_view
 from recorder.lake.store.manifest import FileInfo, read_files
 
 ATTEMPTS: Final = 20
@@ -110,6 +110,8 @@ class Reader:
         Each view is bound to the files of all that it reads: to make them all takes long in a large lake.
         """
         words = set(_WORD.findall(query.lower()))
+        if "meanings" in words:
+            self._kept.execute(meanings_view())
         asks = bool(words & _CATALOGUE)
         wanted = [each for each in questions() if asks or each.name in words]
         for each in (view for asked in wanted for view in needed(asked)):

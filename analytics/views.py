@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from analytics.questions import BUILDING_BLOCKS, PARTS, Question, questions
+from recorder.lake.store.dictionary import TOLD
 from recorder.lake.store.minutes import SUMMED_TABLES
 from recorder.lake.store.tables import TABLES
 
@@ -86,6 +87,19 @@ def catalogue_view() -> str:
     return f"CREATE OR REPLACE VIEW questions AS SELECT * FROM {told};"
 
 
+def meanings_view() -> str:
+    """The view `meanings`: what the columns of each table and view say, with their units."""
+    told = [
+        (table, column, *said) for table, (_, of_table) in TOLD.items() for column, said in of_table.items()
+    ]
+    told += [(each.name, column, *said) for each in questions() for column, said in each.columns.items()]
+    rows = ", ".join(f"({', '.join(map(quoted, row))})" for row in told)
+    return (
+        "CREATE OR REPLACE VIEW meanings AS "
+        f"SELECT * FROM (VALUES {rows}) AS told (view, column_name, unit, meaning);"
+    )
+
+
 def question_views() -> list[str]:
     """Every question, in an order in which each can be made."""
     return [question_view(question) for question in questions()]
@@ -102,6 +116,7 @@ def write_views(data_dir: Path) -> Path:
         *_parts(lake),
         *question_views(),
         catalogue_view(),
+        meanings_view(),
     ]
     target = data_dir / VIEWS_FILE
     draft = target.with_suffix(".sql.new")

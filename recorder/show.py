@@ -34,7 +34,8 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A duration for a person."""
+    """A duration for a person; what lies a moment ahead, by another clock, is now."""
+    seconds = max(0.0, seconds)
     for limit, divisor, unit in ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h")):
         if seconds < limit:
             return f"{seconds / divisor:.0f} {unit}"

@@ -131,6 +131,12 @@ class TestSql:
         assert done.returncode == 0
         assert [word for word in ("market", "trade_id", "AAA", "100.5") if word not in done.stdout] == []
 
+    def test_a_text_that_begins_with_a_comment_is_no_option(self, data_dir):
+        done = recorder(
+            "sql", "-- how many\nSELECT count(*) AS n FROM trades", "--format", "csv", "--data-dir", data_dir
+        )
+        assert (done.returncode, done.stdout) == (0, "n\n2\n")
+
     @pytest.mark.parametrize("by_pipe", [False, True], ids=["argument", "stdin"])
     def test_each_of_several_statements_is_answered(self, data_dir, by_pipe):
         text = "CREATE VIEW one AS SELECT ';' AS a; FROM one; SELECT 2 AS b;"

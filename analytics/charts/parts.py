@@ -33,11 +33,11 @@ _LENGTHS_S: Final = {"minute": 60, "hour": 3_600, "day": 86_400}
 Kind: TypeAlias = Literal[
     "price", "amount", "bps", "signed bps", "percent", "signed percent", "count", "text", "flag", "time"
 ]
-_AMOUNT: Final = "(abs({0}) < 1 ? format({0}, ',.3~r') : replace(format({0}, '.3~s'), 'G', 'B'))"
-"""Greater numbers with a letter: k, M, B, T."""
+_AMOUNT: Final = "(abs({0}) < 1 ? format({0}, ',.{1}~r') : replace(format({0}, '.{1}~s'), 'G', 'B'))"
+"""Greater numbers with a letter: k, M, B, T; so many digits."""
 _WRITTEN: Final[dict[Kind, str]] = {
     "price": "format({0}, ',.7~r')",
-    "amount": _AMOUNT,
+    "amount": _AMOUNT.format("{0}", 3),
     "bps": "format({0}, ',.2~f') + ' bps'",
     "signed bps": "format({0}, '+,.2~f') + ' bps'",
     "percent": "format({0}, ',.1~%')",
@@ -49,8 +49,8 @@ _WRITTEN: Final[dict[Kind, str]] = {
 }
 PRICE_LABEL: Final = "format(datum.value, ',.7~r')"
 """How an axis writes prices and rates ..."""
-AMOUNT_LABEL: Final = _AMOUNT.format("abs(datum.value)")
-"""... and amounts, of which both directions of an axis may be told."""
+AMOUNT_LABEL: Final = _AMOUNT.format("abs(datum.value)", 6)
+"""... and amounts, of which both directions of an axis may be told, with more digits."""
 
 
 class Figure(NamedTuple):

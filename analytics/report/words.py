@@ -61,10 +61,13 @@ def percent(number: float | None, *, signed: bool = False) -> str:
 
 
 def lasting(length: timedelta) -> str:
-    """How long: the greatest unit of which it is two or more, and the next one."""
+    """How long: in the greatest unit that fits, and the next one, to which it is rounded."""
     left = round(length.total_seconds())
     if not left:
         return "under a second"
+    greatest = next(place for place, (_, size) in enumerate(_UNITS) if left >= size)
+    _, finest = _UNITS[min(greatest + 1, len(_UNITS) - 1)]
+    left = round(left / finest) * finest
     told = []
     for unit, size in _UNITS:
         if left >= size:

@@ -77,7 +77,7 @@ def audit(  # noqa: PLR0913, PLR0917  # one flag a property of what is looked at
         raise Failure(f"{report.below:,} market-minutes are worse than {min_grade}")
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # a text may begin with `--`, a comment
 def sql(
     query: Annotated[
         str | None, typer.Argument(help="Statements, `;` between them; without, a prompt")

@@ -88,6 +88,14 @@ def test_the_view_questions_tells_of_every_view(data_dir):
     assert ("spread_1h", "Spread and liquidity") in {row[:2] for row in told}
 
 
+def test_the_view_meanings_tells_of_every_column_that_a_head_or_the_catalogue_tells_of(data_dir):
+    told = set(rows(data_dir, "SELECT view, column_name FROM meanings"))
+    assert told >= {(asked.name, column) for asked in questions() for column in asked.columns}
+    assert told >= {(table.name, column) for table in TABLES.values() for column in table.schema.names}
+    [unit] = rows(data_dir, "SELECT unit FROM meanings WHERE view = 'spread_1h' AND column_name = 'spread'")
+    assert unit == ("quote",)
+
+
 def test_times_are_utc(data_dir):
     assert rows(data_dir, "SELECT current_setting('TimeZone')") == [("UTC",)]
 

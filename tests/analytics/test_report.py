@@ -360,6 +360,7 @@ class TestWords:
             (words.many(1, "market"), "1 market"),
             (words.lasting(timedelta(seconds=20)), "20 seconds"),
             (words.lasting(timedelta(days=3)), "3 days"),
+            (words.lasting(timedelta(days=3, seconds=-2)), "3 days"),
             (words.lasting(timedelta(hours=26)), "1 day 2 hours"),
             (words.lasting(timedelta(milliseconds=3)), "under a second"),
             (words.span(DAY, DAY + timedelta(minutes=5)), "22 November 2026, 00:00 to 00:05 UTC"),
