@@ -10,9 +10,22 @@ import random
 
 import pytest
 from asked_lakes import lake_at
-from funding_lakes import HOUR_S, ROUNDINGS, Habit, a_venue, add_states, found, later_than, times_of, told
+from funding_lakes import (
+    DAY_S,
+    HOUR_S,
+    ROUNDINGS,
+    Habit,
+    a_venue,
+    add_states,
+    found,
+    later_than,
+    times_of,
+    told,
+)
+from lakedays import DAY_US
 
 from analytics import open_lake
+from recorder.lake.days.funding import RATES
 
 KINDS = (20, 60, 600, 0, 20, 60)
 """Seconds between states; 0: a few around each settlement."""
@@ -127,10 +140,36 @@ def test_sparse_states_prove_most(answered):
     assert measured > 0.5 * asked
 
 
-@pytest.mark.parametrize("seed", [7, 8])
+def with_holes(chance, rows):
+    """States without those of some stretches, or without what they told of a settlement or a rate."""
+    holes = {}
+    for market in sorted({row["market"] for row in rows}):
+        starts = [
+            chance.choice([0.4, 1, 1, 1.3, 2]) * DAY_S - chance.choice([20, 400, 2_500]) for _ in range(4)
+        ]
+        holes[market] = [
+            (
+                start,
+                start + chance.choice([25, 130, 400, 2_500, 4_400]),
+                chance.choice(["ts_funding", *RATES, ""]),
+            )
+            for start in starts
+        ]
+    kept = []
+    for row in rows:
+        at_s = (row["ts_recv"] - DAY_US) / 1e6
+        absent = {name for start, end, name in holes[row["market"]] if start <= at_s < end}
+        if "" not in absent:
+            kept.append(row | dict.fromkeys(absent))
+    return kept
+
+
+@pytest.mark.parametrize("seed", [7, 8, 9, 10])
 def test_days_answer_the_same_when_they_are_compacted(tmp_path, seed):
     """Of which a few minutes are kept that matter; to the last bit."""
-    _, rows = recorded(random.Random(seed), 18)
+    chance = random.Random(seed)
+    _, rows = recorded(chance, 18)
+    rows = with_holes(chance, rows)
     with lake_at(tmp_path) as day:
         add_states(day, rows)
         before = answers_of(tmp_path)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from recorder.lake.arrays import Bools, Floats, Ints
 from recorder.lake.store.columns import over
 from recorder.lake.store.tables import FUNDING_TOLD
-from recorder.lake.units import DAY_US, HOUR_US, MINUTE_US
+from recorder.lake.units import HOUR_US, MINUTE_US
 
 RATES: Final = ("funding_rate_last", "funding_rate_next", "funding_rate_predict")
 PRICES: Final = ("mark_price", "index_price")
@@ -28,6 +28,8 @@ SURE_US: Final = 30_000_000
 """Rates told later than this before the instant told may be those of the next interval, by a slow clock."""
 NEAR_ROWS: Final = 6
 """So many rows around a pause may tell the rates before and after it."""
+AFTER_US: Final = 16 * MINUTE_US
+"""The charged rate is looked up at the end of the 10 minutes after a settlement, and after them."""
 _NONE: Final = -1
 """Stands for no time."""
 _VALUES: Final = (*RATES, *PRICES)
@@ -135,27 +137,38 @@ def _matters(minute: Ints, told: Ints, first: Ints, last: Ints, known: Bools) ->
     steps = np.diff(minute) != MINUTE_US  # a minute without a state, or two rows of one minute
     steps |= np.diff(told) != 0
     steps |= np.any(known[1:] != known[:-1], axis=1)
-    pauses = first[1:] - last[:-1] > OFF_US
-    edges, stops = (np.concatenate(([True], each, [True])) for each in (steps, pauses))
+    edges = np.concatenate(([True], steps, [True]))
     kept: Bools = edges[1:] | edges[:-1]
-    for away in range(min(NEAR_ROWS, len(kept))):  # so many rows before a pause, and after it
-        kept[: len(kept) - away] |= stops[1 + away :]
-        kept[away:] |= stops[: len(kept) - away]
-    return kept | _is_looked_up(minute, told)
+    for settlement in np.unique(told):
+        at = np.flatnonzero(told == settlement)
+        kept[at[_is_near_pause(minute[at], first[at], last[at])]] = True
+    return kept | _is_before_settlement(minute, told)
 
 
-def _is_looked_up(minute: Ints, told: Ints) -> Bools:
-    """The minutes before and after a settlement, ten minutes after it, and those of each lead before it.
+def _is_near_pause(minute: Ints, first: Ints, last: Ints) -> Bools:
+    """Of the rows that tell one settlement: those just before a pause of them, and those for a while after.
 
-    Off the hour a settlement is known to 2 minutes only, and at midnight to the day before.
+    A settlement may have passed in it, or at midnight; what was told before and after is then around it only.
+    It is a pause of these rows: there may be others, that tell no settlement.
     """
-    found: Bools = minute % DAY_US < 16 * MINUTE_US
-    on_hour = told % HOUR_US == 0
-    for chosen, slack in ((on_hour, 0), (~on_hour, 2)):
-        settled = np.unique(told[chosen] - told[chosen] % MINUTE_US)
-        for since_min in (*range(-1 - slack, 3 + slack), *range(8 - slack, 12 + slack)):
-            found |= np.isin(minute - since_min * MINUTE_US, settled)
-        left_min = (told - minute) // MINUTE_US
-        for lead_min in (*range(-2, 4), *(lead_min + 1 for lead_min in LEADS_MIN)):
-            found |= chosen & (np.abs(left_min - lead_min) <= slack)
+    count = len(minute)
+    stops = np.concatenate(([True], first[1:] - last[:-1] > OFF_US, [True]))
+    resumed = np.maximum.accumulate(np.where(stops[:-1], minute, _NONE))
+    near: Bools = minute - resumed < AFTER_US
+    for away in range(min(NEAR_ROWS, count)):
+        near[: count - away] |= stops[1 + away :]
+        near[away:] |= stops[: count - away]
+    return near
+
+
+def _is_before_settlement(minute: Ints, told: Ints) -> Bools:
+    """The last minutes before the settlement told, and that of each lead before it.
+
+    Off the hour a settlement is known to 2 minutes only.
+    """
+    left_min = (told - minute) // MINUTE_US
+    slack = np.where(told % HOUR_US == 0, 0, 2)
+    found = np.zeros(len(minute), np.bool_)
+    for lead_min in (*range(-2, 4), *(lead_min + 1 for lead_min in LEADS_MIN)):
+        found |= np.abs(left_min - lead_min) <= slack
     return found
