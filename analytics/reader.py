@@ -46,7 +46,7 @@ class Reader:
         self._kept = _database()
         self._kept.execute(catalogue_view())
         self._tables: dict[str, str] = {}
-        self._made: dict[str, Question] = {}
+        self._made: dict[str, tuple[Question, bool]] = {}
         self._day_is_open = False
         self.ask("")  # a lake that cannot be read says so here
 
@@ -120,7 +120,7 @@ class Reader:
 
     def _make(self, view: Question) -> None:
         self._kept.execute(question_view(view))
-        self._made[view.name] = view
+        self._made[view.name] = view, self._day_is_open
         if not self._day_is_open and view in open_questions():
             self._kept.execute(_without_rows(self._kept, view.name))
 
@@ -128,24 +128,27 @@ class Reader:
         snapshot = self.snapshot()
         if snapshot.files == self._files and not snapshot.tail:
             return
+        self._files = None  # what is broken off is done again
         _register(self._kept, snapshot.tail)
         for name, made in snapshot.views():  # each is bound to its files, which are opened for it
             if self._tables.get(name) != made:
                 self._kept.execute(made)
                 self._tables[name] = made
-        self._files = snapshot.files
-        if snapshot.any_open() != self._day_is_open:
-            self._day_is_open = not self._day_is_open
-            for view in self._made.values():  # a view of the user's may read any of them, unnamed
+        self._day_is_open = snapshot.any_open()
+        for view, was_open in [*self._made.values()]:  # a view of the user's may read any of them, unnamed
+            if was_open != self._day_is_open:
                 self._make(view)
+        self._files = snapshot.files
 
     def _again(self, ask: Callable[[], T]) -> T:
-        """Ask, and once more whenever files were moved away meanwhile."""
+        """Ask, and once more whenever files were moved away meanwhile, or may have been moved into place."""
+        is_still = False
         for attempt in range(ATTEMPTS):
             try:
                 return ask()
             except duckdb.IOException:
-                if attempt == ATTEMPTS - 1 or not self._overtaken():
+                was_still, is_still = is_still, not self._overtaken()
+                if attempt == ATTEMPTS - 1 or (was_still and is_still):
                     raise
         raise AssertionError("the last attempt returns or raises")
 

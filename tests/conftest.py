@@ -1,7 +1,12 @@
-"""The order of the tests: those that wait first, so that others are left to run beside them."""
+"""What holds for all tests: their order, and that none is judged by its time."""
 
 from pathlib import Path
 
+from hypothesis import settings
+
+# Time is no claim of a test: machines are shared.
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")
 HERE = Path(__file__).parent
 
 

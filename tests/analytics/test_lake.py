@@ -70,6 +70,25 @@ def test_an_open_lake_sees_what_is_published_later(data_dir):
     assert lake.sql("SELECT count(*) FROM trades").fetchall() == [(3,)]
 
 
+def test_a_file_that_is_moved_into_place_just_after_it_was_missed_is_read(data_dir, monkeypatch):
+    """As a commit does in the instant between its record and its moves."""
+    lake = open_lake(data_dir)
+    [path] = [data_dir / "lake" / file.path for file in lake.files() if file.table == "trades" and file.rows]
+    away = path.with_suffix(".moving")
+    path.rename(away)
+    monkeypatch.setattr("analytics.reader.time.sleep", lambda _: away.rename(path))
+    assert lake.sql("SELECT count(*) FROM trades").fetchall() == [(2,)]
+
+
+def test_a_file_that_stays_away_is_an_error(data_dir):
+    lake = open_lake(data_dir)
+    for file in lake.files():
+        if file.table == "trades" and file.rows:
+            (data_dir / "lake" / file.path).write_bytes(b"no Parquet")
+    with pytest.raises(duckdb.Error):
+        lake.sql("SELECT count(*) FROM trades")
+
+
 def test_a_view_of_the_users_own_sees_a_day_that_opens(tmp_path):
     """It reads views that were made while there was none, and names them in no query."""
     with lake_at(tmp_path) as day:
