@@ -256,7 +256,7 @@ def test_what_is_not_whole_is_not_there(tmp_path):
 
 def test_it_answers_says_how_whole_the_days_are_and_what_to_try_next(data_dir, told):
     text = told
-    wanted = ("Funding by market", "Spread by market", "Volume by market", "Market-minutes by grade", "crash")
+    wanted = ("Funding now", "Spread by market", "Volume by market", "Market-minutes by grade", "crash")
     assert [word for word in wanted if word not in text] == []
     assert f"sql --data-dir {data_dir}" in text.replace("\n", " ")
 
