@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from recorder.lake.days.marketday import STATE_COLUMNS, MarketDay
 from recorder.lake.days.merge import SortedFiles
 from recorder.lake.gaps.missing import GapBook, MissingBooks, RecordedBy
-from recorder.lake.store.files import DAY_COMPRESSION_LEVEL, ParquetFile
+from recorder.lake.store.files import DAY_COMPRESSION_LEVEL, ParquetFile, read_file
 from recorder.lake.store.manifest import WHOLE_DAY, Commit, FileInfo, Manifest
 from recorder.lake.store.tables import DEPTH, FUNDING_TOLD, GAPS, MINUTES, STATE, TABLES, TRADES, Table
 from recorder.lake.units import HOUR_US
@@ -107,19 +107,28 @@ def compact_day(day: Day, stopped: Stopped) -> Commit:
         due |= {file.table for file in files if file.table in _JOINED}
     if due & _ROLLED_UP:
         due |= _MADE
+    if _has_lost_states(day):
+        due.discard(FUNDING_TOLD.name)
     commit = Commit()
     try:
         for name in sorted(due - _JOINED - _MADE):
             commit.added += _join(day, TABLES[name], stopped)
         if MINUTES.name in due:
             drafts = [day.work / draft for draft, info in commit.added if info.table == STATE.name]
-            commit.added += _roll_up(day, due & _JOINED, drafts or day.paths(STATE), stopped)
+            commit.added += _roll_up(day, due & {*_JOINED, *_MADE}, drafts or day.paths(STATE), stopped)
     except BaseException:
         day.discard()
         raise
     kept = {info.path for _, info in commit.added}
     commit.removed = [file.path for file in files if file.table in due and file.path not in kept]
     return commit
+
+
+def _has_lost_states(day: Day) -> bool:
+    """Whether states have gone that `funding_told` tells of: retention removed them, what they told stays."""
+    told = [read_file(path, FUNDING_TOLD)["states"] for path in day.paths(FUNDING_TOLD)]
+    rows = sum(file.rows for file in day.files if file.table == STATE.name)
+    return bool(sum(pc.sum(states).as_py() for states in told) > rows)
 
 
 class _DayFiles:
@@ -203,7 +212,7 @@ def _refuse_doubles(block: pa.Table, table: Table, date: str) -> None:
 
 def _roll_up(day: Day, due: set[str], states: list[Path], stopped: Stopped) -> list[tuple[str, FileInfo]]:
     """Write what is made of the day's rows, and of trades and books those that are due."""
-    made = {name: _DayFiles(day, TABLES[name]) for name in sorted(due | _MADE)}
+    made = {name: _DayFiles(day, TABLES[name]) for name in sorted(due)}
     trades = SortedFiles(day.paths(TRADES), TRADES, stopped)
     depth = SortedFiles(day.paths(DEPTH), DEPTH, stopped)
     state = SortedFiles(states, STATE, stopped, STATE_COLUMNS)
@@ -218,7 +227,8 @@ def _roll_up(day: Day, due: set[str], states: list[Path], stopped: Stopped) -> l
                 made[TRADES.name].write(block)
         of_market.add_states(state.rows(market))
         made[MINUTES.name].write(of_market.minutes())
-        made[FUNDING_TOLD.name].write(of_market.funding_told())
+        if FUNDING_TOLD.name in due:
+            made[FUNDING_TOLD.name].write(of_market.funding_told())
         for written in made.values():
             written.end_market()
     return [added for written in made.values() for added in written.close()]

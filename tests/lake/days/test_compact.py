@@ -124,6 +124,18 @@ class TestFiles:
         on_disk = {str(path.relative_to(day.manifest.lake)) for path in day.manifest.lake.rglob("*.parquet")}
         assert on_disk == {file.path for file in files}
 
+    def test_what_states_told_of_funding_stays_when_they_are_retired(self, day):
+        for name, rows in some_rows().items():
+            day.add(name, *rows)
+        day.compact()
+        told = day.read("funding_told")
+        retired = [file.path for file in day.files() if file.table == "state"]
+        day.manifest.commit(Commit(removed=retired))
+        day.add("trades", trade(MINUTE_US, 10**6)).add("state", state(MINUTE_US))
+        day.compact()
+        assert told.num_rows > 0
+        assert day.read("funding_told").equals(told)
+
     def test_no_row_is_lost_added_or_changed_but_for_the_derived_columns(self, day):
         for name, rows in some_rows().items():
             day.add(name, *rows[:7]).add(name, *rows[7:])
