@@ -67,8 +67,12 @@ class Repairs:
         return {"deals": self._deals.run(), "states": self._first_states(), "candles": self._candles()}
 
     def status(self) -> dict[str, Any]:
-        """Calls by endpoint, what waits, and what came of asking for candles since the start."""
+        """Calls by endpoint, what waits, and what came of asking for candles since the start.
+
+        `caught_up`: the lake, which knew of this start, was asked what it lacks; before, nothing may wait.
+        """
         return {
+            "caught_up": self._caught_up.is_set(),
             "calls": {name: asdict(turns) for name, turns in self._client.turns.items()},
             "deals_waiting": self._deals.waiting,
             "candles_waiting": self._plan.left.candles,

@@ -63,8 +63,6 @@ UNDISTURBING = ("up", "kill lake", "duplicates", "free", "go on", "compact", "ki
 CATCH_UP_S = 120.0
 """How much longer than the script the run may last, for candles that wait to be asked for."""
 LOOKBACK_S, SHORT_LOOKBACK_S = 3_600, 600
-HEEDED_S = 5.0
-"""A recorder that is so old has asked its lake what it lacks."""
 ASK_EVERY_S = 1.05
 """The venue's limit for candles is ours, too."""
 
@@ -215,10 +213,10 @@ def rest(plan, stage, begun):
 
 def waiting(stage):
     """Whether the recorder has something to ask for still."""
-    if time.monotonic() - stage.born_s < HEEDED_S:
-        return True
     status = stage.status()
-    return status is None or status["rest"]["candles_waiting"] > 0 or status["rest"]["deals_waiting"] > 0
+    if status is None or not status["rest"]["caught_up"]:
+        return True
+    return status["rest"]["candles_waiting"] > 0 or status["rest"]["deals_waiting"] > 0
 
 
 def asked_candles(stage):
