@@ -142,7 +142,7 @@ def _matters(minute: Ints, told: Ints, first: Ints, last: Ints, known: Bools) ->
     for settlement in np.unique(told):
         at = np.flatnonzero(told == settlement)
         kept[at[_is_near_pause(minute[at], first[at], last[at])]] = True
-    return kept | _is_before_settlement(minute, told)
+    return kept | _is_looked_up(minute, told)
 
 
 def _is_near_pause(minute: Ints, first: Ints, last: Ints) -> Bools:
@@ -161,14 +161,18 @@ def _is_near_pause(minute: Ints, first: Ints, last: Ints) -> Bools:
     return near
 
 
-def _is_before_settlement(minute: Ints, told: Ints) -> Bools:
-    """The last minutes before the settlement told, and that of each lead before it.
+def _is_looked_up(minute: Ints, told: Ints) -> Bools:
+    """The last minutes before a settlement, that of each lead before it, and those at which a charge is
+    looked up after a settlement: after any that was told, for several may be.
 
     Off the hour a settlement is known to 2 minutes only.
     """
-    left_min = (told - minute) // MINUTE_US
-    slack = np.where(told % HOUR_US == 0, 0, 2)
     found = np.zeros(len(minute), np.bool_)
-    for lead_min in (*range(-2, 4), *(lead_min + 1 for lead_min in LEADS_MIN)):
-        found |= np.abs(left_min - lead_min) <= slack
+    left_min = (told - minute) // MINUTE_US
+    for is_meant, off in ((told % HOUR_US == 0, 0), (told % HOUR_US != 0, 2)):
+        for lead_min in (*range(-2, 4), *(lead_min + 1 for lead_min in LEADS_MIN)):
+            found |= is_meant & (np.abs(left_min - lead_min) <= off)
+        settled = np.unique(told[is_meant] - told[is_meant] % MINUTE_US)
+        for since_min in (*range(-1 - off, 3 + off), *range(8 - off, 12 + off)):
+            found |= np.isin(minute - since_min * MINUTE_US, settled)
     return found
