@@ -126,6 +126,18 @@ def test_what_is_left_out_only_repeats_the_row_before_it(states):
     assert left_out == []
 
 
+def test_minutes_at_which_a_charge_is_looked_up_are_kept_where_the_next_settlement_was_told_before():
+    """By every other state, as nodes of a venue that disagree do."""
+    later = {"ts_funding": DAY_US + 16 * HOUR_US}
+    states = [
+        state_at(minute * MINUTE_US, seq=minute, **(later if minute > 450 and minute % 2 else {}))
+        for minute in range(420, 600)
+    ]
+    kept = {row["minute"] // MINUTE_US - 480 for row in dicts(told(*states))}
+    assert kept >= {-1, 0, 1, 9, 10}
+    assert not kept & set(range(15, 50))
+
+
 @given(days(), st.lists(st.integers(0, 400), max_size=5))
 def test_it_is_the_same_however_the_states_are_cut_into_blocks(states, cuts):
     inside = [min(cut, len(states)) for cut in cuts]
