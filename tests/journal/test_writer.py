@@ -220,10 +220,8 @@ while writer.stats.dropped_frames < 50:
 writer.append_event("down", {"reason": "test"})
 during = writer.stats.trouble
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-while writer.stats.trouble:
-    append()
-while writer.stats.buffered_bytes > 50_000:  # on a machine that is slow now, more would overflow again
-    time.sleep(0.001)
+while writer.stats.trouble or writer.stats.buffered_bytes > 50_000:
+    time.sleep(0.001)  # on a machine that is slow now, more would overflow again
 for _ in range(20):
     append()
 writer.close()
