@@ -21,7 +21,7 @@ _NEAR_ROWS: Final = 5
 """How many rows around a pause may tell the rates before and after it."""
 _RATES: Final = ("funding_rate_last", "funding_rate_next", "funding_rate_predict")
 _PRICES: Final = ("mark_price", "index_price")
-_ORDER: Final = ["first", "settling"]
+_ORDER: Final = ["first", "settling", "named"]
 
 
 def last_known(value: pl.Expr, by: str) -> pl.Expr:

@@ -88,26 +88,25 @@ settled AS (
 steps AS (
     SELECT
         *,
-        lag(settling_us) OVER (PARTITION BY market ORDER BY first_us, settling_us) AS before_us,
+        lag(settling_us) OVER in_turn AS before_us,
+        coalesce(left_out_us, lag(last_us) OVER in_turn) AS before_last_us,
         coalesce(
-            left_out_us, lag(last_us) OVER (PARTITION BY market ORDER BY first_us, settling_us)
-        ) AS before_last_us,
-        coalesce(
-            lag(funding_rate_last, 1) OVER (PARTITION BY market ORDER BY first_us, settling_us),
-            lag(funding_rate_last, 2) OVER (PARTITION BY market ORDER BY first_us, settling_us),
-            lag(funding_rate_last, 3) OVER (PARTITION BY market ORDER BY first_us, settling_us),
-            lag(funding_rate_last, 4) OVER (PARTITION BY market ORDER BY first_us, settling_us),
-            lag(funding_rate_last, 5) OVER (PARTITION BY market ORDER BY first_us, settling_us)
+            lag(funding_rate_last, 1) OVER in_turn,
+            lag(funding_rate_last, 2) OVER in_turn,
+            lag(funding_rate_last, 3) OVER in_turn,
+            lag(funding_rate_last, 4) OVER in_turn,
+            lag(funding_rate_last, 5) OVER in_turn
         ) AS rate_before,
         coalesce(
             rate_away,
-            lead(rate_away, 1) OVER (PARTITION BY market ORDER BY first_us, settling_us),
-            lead(rate_away, 2) OVER (PARTITION BY market ORDER BY first_us, settling_us),
-            lead(rate_away, 3) OVER (PARTITION BY market ORDER BY first_us, settling_us),
-            lead(rate_away, 4) OVER (PARTITION BY market ORDER BY first_us, settling_us),
-            lead(rate_away, 5) OVER (PARTITION BY market ORDER BY first_us, settling_us)
+            lead(rate_away, 1) OVER in_turn,
+            lead(rate_away, 2) OVER in_turn,
+            lead(rate_away, 3) OVER in_turn,
+            lead(rate_away, 4) OVER in_turn,
+            lead(rate_away, 5) OVER in_turn
         ) AS rate_after
     FROM settled
+    WINDOW in_turn AS (PARTITION BY market ORDER BY first_us, settling_us, told_us)
 ),
 
 turns AS (
@@ -124,7 +123,7 @@ spans AS (
         *,
         max(turned_us) OVER (
             PARTITION BY market
-            ORDER BY first_us, settling_us
+            ORDER BY first_us, settling_us, told_us
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS settled_us
     FROM turns
@@ -178,6 +177,8 @@ SELECT
     CASE WHEN turned_us IS NOT NULL THEN 1 ELSE 0 END AS turned,
     hidden,
     CAST(sum(hidden) OVER (
-        PARTITION BY market ORDER BY first_us, settling_us ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+        PARTITION BY market
+        ORDER BY first_us, settling_us, told_us
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS BIGINT) AS hidden_so_far
 FROM hiding;
