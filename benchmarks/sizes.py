@@ -27,6 +27,8 @@ GZIP_WINDOW: Final = 31
 """zlib's word for a gzip stream."""
 OURS_ALONE: Final = ("ts_recv", "seq", "bid_price", "bid_quantity", "ask_price", "ask_quantity", "dt")
 """Columns of books that the frames do not hold, or hold once."""
+BYTES_A_ROW: Final = {"trades": 12.5, "state": 6.0}
+"""Bars: no more bytes for a row of these tables."""
 FAST: Final = 10
 """A feed ten times as busy: its flushes are ten times as full."""
 
@@ -82,9 +84,9 @@ def _lake(frames: Sequence[Frame], scratch: Path) -> list[Row]:
     whole = sum(stored.bytes for stored in tables.values())
     rows.append(_less("lake, whole, compacted", whole, frames, lines, bar=6.0))
     rows += _depth_rows(tables["depth"], gzip_bytes(_by_market(frames)), scratch)
-    for name, bar in (("trades", 12.5), ("state", 6.0), ("klines", None), ("minutes", None)):
+    for name in ("trades", "state", "klines", "minutes", "funding_told"):
         if name in tables:
-            rows.append(_each(f"lake, {name}", tables[name].rows, tables[name].bytes, bar))
+            rows.append(_each(f"lake, {name}", tables[name].rows, tables[name].bytes, BYTES_A_ROW.get(name)))
     trades = tables["trades"]
     derived = trades.column_bytes("mid_before")
     return [*rows, _each("lake, trades without mid_before", trades.rows, trades.bytes - derived, None)]

@@ -15,7 +15,7 @@ from recorder.lake.store.tables import TABLES
 
 NOON = at("2026-11-22T12:00")
 DATE = "2026-11-22"
-ALL = ("trades", "depth", "state", "klines", "coverage", "minutes")
+ALL = ("trades", "depth", "state", "klines", "coverage", "minutes", "funding_told")
 
 
 def recorded(data_dir, minutes=3):
