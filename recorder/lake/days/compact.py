@@ -17,11 +17,12 @@ from typing import Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from recorder.lake.days.marketday import STATE_COLUMNS, MarketDay
 from recorder.lake.days.merge import SortedFiles
 from recorder.lake.gaps.missing import GapBook, MissingBooks, RecordedBy
-from recorder.lake.store.files import DAY_COMPRESSION_LEVEL, ParquetFile, read_file
+from recorder.lake.store.files import DAY_COMPRESSION_LEVEL, ParquetFile
 from recorder.lake.store.manifest import WHOLE_DAY, Commit, FileInfo, Manifest
 from recorder.lake.store.tables import DEPTH, FUNDING_TOLD, GAPS, MINUTES, STATE, TABLES, TRADES, Table
 from recorder.lake.units import HOUR_US
@@ -34,6 +35,13 @@ _JOINED: Final = {TRADES.name, DEPTH.name}
 _MADE: Final = {MINUTES.name, FUNDING_TOLD.name}
 """Made of the others."""
 _ROLLED_UP: Final = {*_JOINED, STATE.name, *_MADE}
+_COUNTS: Final = (
+    (MINUTES, "trades", TRADES),
+    (MINUTES, "snapshots", DEPTH),
+    (MINUTES, "state_rows", STATE),
+    (FUNDING_TOLD, "states", STATE),
+)
+"""Columns that count the rows of a table that were summed up."""
 
 
 class CompactionError(Exception):
@@ -105,30 +113,34 @@ def compact_day(day: Day, stopped: Stopped) -> Commit:
     due = {file.table for file in files if is_due(file) or file.table in day.again}
     if due & _JOINED:
         due |= {file.table for file in files if file.table in _JOINED}
-    if due & _ROLLED_UP:
-        due |= _MADE
-    if _has_lost_states(day):
-        due.discard(FUNDING_TOLD.name)
+    rolled_up = set[str]()
+    if due & _ROLLED_UP and not _has_lost_rows(day):
+        rolled_up = due & _JOINED | _MADE
     commit = Commit()
     try:
-        for name in sorted(due - _JOINED - _MADE):
+        for name in sorted(due - rolled_up):
             commit.added += _join(day, TABLES[name], stopped)
-        if MINUTES.name in due:
+        if rolled_up:
             drafts = [day.work / draft for draft, info in commit.added if info.table == STATE.name]
-            commit.added += _roll_up(day, due & {*_JOINED, *_MADE}, drafts or day.paths(STATE), stopped)
+            commit.added += _roll_up(day, rolled_up, drafts or day.paths(STATE), stopped)
     except BaseException:
         day.discard()
         raise
     kept = {info.path for _, info in commit.added}
-    commit.removed = [file.path for file in files if file.table in due and file.path not in kept]
+    commit.removed = [file.path for file in files if file.table in due | rolled_up and file.path not in kept]
     return commit
 
 
-def _has_lost_states(day: Day) -> bool:
-    """Whether states have gone that `funding_told` tells of: retention removed them, what they told stays."""
-    told = [read_file(path, FUNDING_TOLD)["states"] for path in day.paths(FUNDING_TOLD)]
-    rows = sum(file.rows for file in day.files if file.table == STATE.name)
-    return bool(sum(pc.sum(states).as_py() for states in told) > rows)
+def _has_lost_rows(day: Day) -> bool:
+    """Whether rows have gone that were summed up: retention has taken them.
+
+    Then what was made of them stays as it is, and rows that came later are merged in without being summed up.
+    """
+    for made, column, table in _COUNTS:
+        summed = sum(pc.sum(pq.ParquetFile(path).read([column])[column]).as_py() for path in day.paths(made))
+        if summed > sum(file.rows for file in day.files if file.table == table.name):
+            return True
+    return False
 
 
 class _DayFiles:
@@ -227,8 +239,7 @@ def _roll_up(day: Day, due: set[str], states: list[Path], stopped: Stopped) -> l
                 made[TRADES.name].write(block)
         of_market.add_states(state.rows(market))
         made[MINUTES.name].write(of_market.minutes())
-        if FUNDING_TOLD.name in due:
-            made[FUNDING_TOLD.name].write(of_market.funding_told())
+        made[FUNDING_TOLD.name].write(of_market.funding_told())
         for written in made.values():
             written.end_market()
     return [added for written in made.values() for added in written.close()]

@@ -124,17 +124,25 @@ class TestFiles:
         on_disk = {str(path.relative_to(day.manifest.lake)) for path in day.manifest.lake.rglob("*.parquet")}
         assert on_disk == {file.path for file in files}
 
-    def test_what_states_told_of_funding_stays_when_they_are_retired(self, day):
-        for name, rows in some_rows().items():
-            day.add(name, *rows)
+    @pytest.mark.parametrize("name", ["trades", "depth", "state"])
+    def test_what_was_made_of_rows_stays_when_they_are_retired_and_others_come_late(self, day, name):
+        for table, rows in some_rows().items():
+            day.add(table, *rows)
         day.compact()
-        told = day.read("funding_told")
-        retired = [file.path for file in day.files() if file.table == "state"]
+        made = ("minutes", "funding_told")
+        before = [day.read(table) for table in made]
+        mids = day.read("trades")["mid_before"]
+        retired = [file.path for file in day.files() if file.table == name]
         day.manifest.commit(Commit(removed=retired))
-        day.add("trades", trade(MINUTE_US, 10**6)).add("state", state(MINUTE_US))
+        late = {"trades": trade(MINUTE_US, 10**6), "depth": book(MINUTE_US), "state": state(MINUTE_US)}
+        for table, row in late.items():
+            day.add(table, row)
         day.compact()
-        assert told.num_rows > 0
-        assert day.read("funding_told").equals(told)
+        assert [day.read(table) for table in made] == before
+        assert [each.num_rows > 0 for each in before] == [True, True]
+        left = 0 if name == "trades" else pc.count(mids).as_py()
+        assert pc.count(day.read("trades")["mid_before"]).as_py() == left
+        assert [file for file in day.files() if file.level != WHOLE_DAY] == []
 
     def test_no_row_is_lost_added_or_changed_but_for_the_derived_columns(self, day):
         for name, rows in some_rows().items():
