@@ -23,10 +23,10 @@ from recorder.lake.publishing.retention import RETIRED_STATE, retired
 from recorder.lake.store.compare import Comparer, Difference, Digest, Rows
 from recorder.lake.store.files import as_us, day_of, read_file
 from recorder.lake.store.manifest import WHOLE_DAY, FileInfo
+from recorder.lake.store.minutes import MADE_OF
 from recorder.lake.store.tables import (
     COVERAGE,
     DEPTH,
-    FUNDING_TOLD,
     GAPS,
     KLINES,
     MARKETS,
@@ -41,7 +41,6 @@ from recorder.lake.units import DAY_US
 CLOCK_MARGIN_US: Final = 60_000_000
 """A row of a day may be received so long before the day begins: the venue's clock may be ahead of ours."""
 _BY_THEIR_CLOCK: Final = (TRADES, DEPTH, KLINES, COVERAGE, MINUTES)
-_OF_CLOSED_DAYS: Final = (MINUTES, FUNDING_TOLD)
 _BY_WHAT_WAS_BEFORE: Final = (GAPS, COVERAGE, MARKETS)
 """Tables whose rows follow from all that was recorded before them."""
 
@@ -182,6 +181,20 @@ class _Sides:
     def both_have(self, table: Table, date: str) -> bool:
         return all((table.name, date) in files for _, files in (self._live, self._fresh))
 
+    def is_of_all_rows(self, table: Table, date: str) -> bool:
+        """Whether a table of MADE_OF is made of the same rows on both sides: none came since, nor any after
+        retention had removed the others."""
+        _, live = self._live
+        sources = [(name, date) for name in MADE_OF[table.name]]
+        added = any(
+            file.level != WHOLE_DAY
+            for _, files in (self._live, self._fresh)
+            for source in sources
+            for file in files.get(source, ())
+        )
+        late = any(source in self.removed and source in live for source in sources)
+        return not added and not late and self.alike(table, date)
+
     def alike(self, table: Table, date: str) -> bool:
         """Whether a day is compacted on both sides, by the same gaps and with nothing added since, or on
         neither."""
@@ -209,8 +222,8 @@ def _by_day(lake: Snapshot) -> dict[tuple[str, str], list[FileInfo]]:
 def _compare(sides: _Sides, table: Table, since: str, comparer: Comparer) -> _Compared:
     days = [date for date in sides.days(table) if date >= since]
     there = [date for date in days if (table.name, date) not in sides.removed]
-    if table in _OF_CLOSED_DAYS:
-        there = [date for date in there if sides.both_have(table, date) and sides.alike(table, date)]
+    if table.name in MADE_OF:
+        there = [date for date in there if sides.both_have(table, date) and sides.is_of_all_rows(table, date)]
     total, skipped, differing = Digest(0, 0, 0, 0), 0, list[str]()
     for date in there:
         live, fresh = (comparer.digest(rows) for rows in sides.rows(table, date))
@@ -229,8 +242,9 @@ def _told(sides: _Sides, table: Table, days: list[str], there: list[str], skippe
     removed = sum((table.name, date) in sides.removed for date in days)
     if removed:
         yield f"{table.name}: {removed} days that retention removed"
-    if table in _OF_CLOSED_DAYS and len(days) - removed > len(there):
-        yield f"{table.name}: {len(days) - removed - len(there)} days that not both lakes have compacted"
+    if table.name in MADE_OF and len(days) - removed > len(there):
+        without = len(days) - removed - len(there)
+        yield f"{table.name}: {without} days that not both lakes have compacted with all their rows"
     if skipped:
         yield f"{table.name}: {skipped:,} rows that are still to be judged, or that the journals leave open"
     unlike = sum(not sides.alike(table, date) for date in there)

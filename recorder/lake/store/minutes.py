@@ -8,8 +8,12 @@ else is named. Amounts are in the market's quantity unit, prices in its quote un
 
 from typing import Final, Literal, NamedTuple
 
-SUMMED_TABLES: Final = ("trades", "depth", "state")
-"""The tables whose rows of a closed day they sum up."""
+MADE_OF: Final[dict[str, tuple[str, ...]]] = {
+    "minutes": ("trades", "depth", "state"),
+    "funding_told": ("state",),
+}
+"""The tables that compaction makes of all rows that a day has of others."""
+SUMMED_TABLES: Final = MADE_OF["minutes"]
 NEAR_BPS: Final = 10.0
 """Levels no further than this from the mid count as depth."""
 TAKEN_QUOTE: Final = 10_000.0

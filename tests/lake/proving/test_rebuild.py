@@ -136,6 +136,16 @@ class TestProof:
         assert proof.left_out == ()
         live.end()
 
+    def test_what_is_made_of_a_days_rows_is_left_out_while_others_wait_to_be_compacted(self, data_dir):
+        live = Live(data_dir, 1)
+        live.go_on(25).publisher.work_off(0.0)
+        live.go_on(25).leave()
+        proof = proof_of(data_dir)
+        assert differences(proof) == {}
+        told = "1 days that not both lakes have compacted with all their rows"
+        assert {f"{name}: {told}" for name in ("minutes", "funding_told")} <= set(proof.left_out)
+        live.end()
+
     @pytest.mark.parametrize("seed", [1, 2])
     def test_a_lake_published_in_many_small_steps_is_what_its_journal_makes_at_once(self, data_dir, seed):
         live = Live(data_dir, seed).go_on(50).leave()
