@@ -10,10 +10,10 @@ from typing import Final
 import pyarrow as pa
 
 from analytics.errors import LakeNotFoundError
-from analytics.questions import PARTS
+from analytics.questions import PARTS, Part
 from analytics.views import quoted, table_view
 from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, WHOLE_DAY, FileInfo, read_files, read_state
-from recorder.lake.store.minutes import SUMMED_TABLES
+from recorder.lake.store.minutes import MADE_OF, SUMMED_TABLES
 from recorder.lake.store.tables import TABLES
 
 LASTING: Final = frozenset({"gaps", "markets"})
@@ -54,9 +54,11 @@ class Snapshot:
     files: list[FileInfo]
     tail: Mapping[str, pa.Table] = field(default_factory=dict)
 
-    def closed_days(self) -> set[str]:
-        """The days (ISO dates) whose `minutes` are made of all their rows."""
-        return closed_days(self.files) - {day for name in SUMMED_TABLES for day in self._tail_days(name)}
+    def closed_days(self, made: str = "minutes") -> set[str]:
+        """The days (ISO dates) of which a table of MADE_OF is made of all rows."""
+        return closed_days(self.files, made) - {
+            day for name in MADE_OF[made] for day in self._tail_days(name)
+        }
 
     def _tail_days(self, name: str) -> set[str]:
         rows = self.tail.get(name)
@@ -70,22 +72,21 @@ class Snapshot:
 
         The rows of the tail are read from tables of the names `tail_<table>`, which whoever runs them makes.
         """
-        closed = self.closed_days()
         wanted = [each for each in self.files if window.covers(each)]
-        for name in (*TABLES, *PARTS):
-            table = PARTS.get(name, name)
-            of_table = [each for each in wanted if each.table == table]
-            if name in PARTS:
-                is_open = name.startswith("open")
-                of_table = [
-                    each for each in of_table if not each.rows or (each.date not in closed) == is_open
-                ]
-            # How many rows there are is guessed from the first file: one without rows stands only alone.
-            of_table = [each for each in of_table if each.rows] or of_table
-            paths = ", ".join(quoted(str(self.data_dir / "lake" / each.path)) for each in of_table)
-            with_tail = table in self.tail and not name.startswith("closed")
-            where = window.condition(table)
-            yield name, table_view(name, f"[{paths}]", table=table, where=where, with_tail=with_tail)
+        closed = {made: self.closed_days(made) for made in MADE_OF}
+        for name in TABLES:
+            of_table = [each for each in wanted if each.table == name]
+            yield name, self._view(name, name, of_table, window, with_tail=True)
+        for name, part in PARTS.items():
+            of_part = files_of_part(wanted, part, closed[part.made])
+            yield name, self._view(name, part.table, of_part, window, with_tail=not part.is_closed)
+
+    def _view(self, name: str, table: str, files: list[FileInfo], window: Window, *, with_tail: bool) -> str:
+        # How many rows there are is guessed from the first file: one without rows stands only alone.
+        read = [each for each in files if each.rows] or files
+        paths = ", ".join(quoted(str(self.data_dir / "lake" / each.path)) for each in read)
+        where, with_tail = window.condition(table), with_tail and table in self.tail
+        return table_view(name, f"[{paths}]", table=table, where=where, with_tail=with_tail)
 
     def any_open(self) -> bool:
         """Whether there are rows of a day whose `minutes` are not made of all its rows."""
@@ -118,9 +119,24 @@ def committed(data_dir: Path) -> list[FileInfo]:
     return files
 
 
-def closed_days(files: Iterable[FileInfo]) -> set[str]:
-    """The days (ISO dates) whose `minutes` are made of all the rows of these files."""
+def closed_days(files: Iterable[FileInfo], made: str = "minutes") -> set[str]:
+    """The days (ISO dates) of which a table of MADE_OF is made of all the rows of these files.
+
+    Also those of which none of the files is left that it was made of: retention has taken them, and of a row
+    that came later nothing new can be made.
+    """
     held = [each for each in files if each.rows]
-    with_minutes = {each.date for each in held if each.table == "minutes"}
-    loose = {each.date for each in held if each.table in SUMMED_TABLES and each.level != WHOLE_DAY}
-    return with_minutes - loose
+    there = {each.date for each in held if each.table == made}
+    sources = [each for each in held if each.table in MADE_OF[made]]
+    whole = {each.date for each in sources if each.level == WHOLE_DAY}
+    loose = {each.date for each in sources if each.level != WHOLE_DAY}
+    return there - (loose & whole)
+
+
+def files_of_part(files: Iterable[FileInfo], part: Part, closed: set[str]) -> list[FileInfo]:
+    """The files of a part, and that of its table without rows; `closed` days are those closed for `made`."""
+    return [
+        each
+        for each in files
+        if each.table == part.table and (not each.rows or (each.date in closed) == part.is_closed)
+    ]

@@ -21,13 +21,28 @@ _FILES: Final = Path(__file__).parent / "sql"
 DAY_S: Final = 86_400
 MIN_COVERAGE: Final = 0.1
 """A figure of a bucket of which less was observed is null: it would not be wrong by a little."""
+
+
+class Part(NamedTuple):
+    """Rows of a table, of the days that are closed for one that compaction makes, or of the others."""
+
+    table: str
+    made: str
+    is_closed: bool
+
+
 PARTS: Final = {
-    "open_trades": "trades", "open_depth": "depth", "open_state": "state",
-    "closed_trades": "trades", "closed_depth": "depth", "closed_minutes": "minutes",
-    "closed_funding_told": "funding_told",
-}  # fmt: skip
-"""Parts of tables that whoever opens a lake makes: closed are the days whose `minutes` are made of all their
-rows, open are the others."""
+    "open_trades": Part("trades", "minutes", is_closed=False),
+    "open_depth": Part("depth", "minutes", is_closed=False),
+    "open_state": Part("state", "minutes", is_closed=False),
+    "closed_trades": Part("trades", "minutes", is_closed=True),
+    "closed_depth": Part("depth", "minutes", is_closed=True),
+    "closed_minutes": Part("minutes", "minutes", is_closed=True),
+    "open_funding_state": Part("state", "funding_told", is_closed=False),
+    "closed_funding_told": Part("funding_told", "funding_told", is_closed=True),
+}
+"""Parts of tables that whoever opens a lake makes. A day is closed for a table that is made of all its rows;
+also of rows that retention has taken since."""
 
 
 SUBJECTS: Final = {
@@ -208,7 +223,7 @@ def questions() -> tuple[Question, ...]:
 def open_questions() -> tuple[Question, ...]:
     """Those that say something of open days only, each after those it reads: they read the open parts, one
     another, and gaps. Where no day is open, they have no rows."""
-    known = {name for name in PARTS if name.startswith("open")} | {"gaps"}
+    known = {name for name, part in PARTS.items() if part.made == "minutes" and not part.is_closed} | {"gaps"}
     found: list[Question] = []
     for each in questions():
         if known.issuperset(each.source) and each.source != ("gaps",):

@@ -7,7 +7,7 @@ from typing import Final
 
 from analytics.questions import BUILDING_BLOCKS, PARTS, Question, questions
 from recorder.lake.store.dictionary import TOLD
-from recorder.lake.store.minutes import SUMMED_TABLES
+from recorder.lake.store.minutes import MADE_OF
 from recorder.lake.store.tables import TABLES
 
 VIEWS_FILE: Final = "views.sql"
@@ -23,8 +23,8 @@ _NEWER: Final = (
 )
 """Of the candles of one source those of which the other has none with as much volume, or with more."""
 _OPEN_DAYS: Final = """\
--- Days whose minutes are not made, or not of all rows: the file of a compacted day is named `day...`.
-CREATE OR REPLACE VIEW open_days AS
+-- Days without {made}, or with rows that it is not made of: a compacted day's file is named `day...`.
+CREATE OR REPLACE VIEW {view} AS
   WITH files AS (
     SELECT split_part(file, '/', -3) AS name, split_part(file, '/', -1) LIKE 'day%' AS whole,
            CAST(substr(split_part(file, '/', -2), 6) AS DATE) AS date
@@ -32,8 +32,9 @@ CREATE OR REPLACE VIEW open_days AS
     WHERE file NOT LIKE '%/empty.parquet'
   )
   SELECT date FROM files GROUP BY date
-  HAVING count(*) FILTER (WHERE name IN {summed} AND NOT whole) > 0
-         OR count(*) FILTER (WHERE name = 'minutes') = 0;"""
+  HAVING count(*) FILTER (WHERE name = {made}) = 0
+         OR (count(*) FILTER (WHERE name IN ({sources}) AND whole) > 0
+             AND count(*) FILTER (WHERE name IN ({sources}) AND NOT whole) > 0);"""
 
 
 def quoted(text: str) -> str:
@@ -127,10 +128,12 @@ def write_views(data_dir: Path) -> Path:
 def _parts(lake: Path) -> Iterable[str]:
     """The parts of tables, by what the names of the files tell of each day at the time of a query."""
     files = quoted(f"{lake}/*/date=*/*.parquet")
-    yield _OPEN_DAYS.format(files=files, summed=SUMMED_TABLES)
-    for part, table in PARTS.items():
-        which = "IN" if part.startswith("open") else "NOT IN"
+    for made, tables in MADE_OF.items():
+        sources = ", ".join(map(quoted, tables))
+        yield _OPEN_DAYS.format(view=f"open_days_of_{made}", files=files, made=quoted(made), sources=sources)
+    for name, part in PARTS.items():
+        which = "NOT IN" if part.is_closed else "IN"
         yield (
-            f"CREATE OR REPLACE VIEW {part} AS\n"
-            f"  SELECT * FROM {table} WHERE date {which} (SELECT date FROM open_days);"
+            f"CREATE OR REPLACE VIEW {name} AS\n"
+            f"  SELECT * FROM {part.table} WHERE date {which} (SELECT date FROM open_days_of_{part.made});"
         )

@@ -12,7 +12,7 @@
 --   funding_rate_predict | fraction an interval | estimate for the one after, likewise
 --   mark_price | quote | likewise
 --   index_price | quote | likewise
--- Source: open_state, closed_funding_told.
+-- Source: open_funding_state, closed_funding_told.
 -- Note: states whose countdown is under a minute and ends off the whole hour tell of no settlement.
 -- Note: rates told less than 30 s before the instant told are left out: a slow clock would take those of the next interval for them.
 -- Note: compaction keeps a minute where it may matter to when funding settled, at what rate, or to what was told how long before, and
@@ -30,7 +30,7 @@ WITH states AS (
         funding_rate_predict,
         mark_price,
         index_price
-    FROM open_state
+    FROM open_funding_state
 ),
 
 named AS (

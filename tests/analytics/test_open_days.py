@@ -118,7 +118,7 @@ def test_views_sql_opens_the_same_days_by_the_names_of_the_files(tmp_path):
         ours = rows(open_lake(tmp_path), "SELECT * FROM spread_1h ORDER BY market, hour")
     plain = duckdb.connect()
     plain.execute(write_views(tmp_path).read_text())
-    assert plain.sql("SELECT CAST(date AS VARCHAR) FROM open_days").fetchall() == [("2026-11-23",)]
+    assert plain.sql("SELECT CAST(date AS VARCHAR) FROM open_days_of_minutes").fetchall() == [("2026-11-23",)]
     theirs = plain.sql("SELECT * FROM spread_1h ORDER BY market, hour").fetchall()
     assert len(theirs) == len(ours)
     assert all(

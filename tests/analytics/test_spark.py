@@ -11,7 +11,7 @@ from asked_lakes import fill, lake_at
 
 from analytics import open_lake
 from analytics.bars import bars_sql
-from analytics.opened import closed_days
+from analytics.opened import closed_days, files_of_part
 from analytics.questions import PARTS, questions
 from recorder.lake.store.manifest import read_files
 from recorder.lake.store.tables import TABLES
@@ -46,16 +46,11 @@ def spark(data_dir):
     )
     session.sparkContext.setLogLevel("ERROR")
     files = read_files(data_dir)
-    closed = closed_days(files)
-    for name in (*TABLES, *PARTS):
-        table = PARTS.get(name, name)
-        of_table = [file for file in files if file.table == table]
-        if name in PARTS:
-            of_table = [
-                file for file in of_table
-                if not file.rows or (file.date in closed) == name.startswith("closed")
-            ]  # fmt: skip
-        paths = [str(data_dir / "lake" / file.path) for file in of_table]
+    parts = {name: (name, [file for file in files if file.table == name]) for name in TABLES}
+    for name, part in PARTS.items():
+        parts[name] = part.table, files_of_part(files, part, closed_days(files, part.made))
+    for name, (table, held) in parts.items():
+        paths = [str(data_dir / "lake" / file.path) for file in held]
         base = str(data_dir / "lake" / table)
         session.read.option("basePath", base).parquet(*paths).createOrReplaceTempView(name)
     for question in questions():
