@@ -12,8 +12,9 @@ import aiohttp
 
 from recorder.capture.throttle import Throttle, Turns
 from recorder.exchange.answers import Answer, parse_answer
-from recorder.exchange.endpoints import PUBLIC, Endpoint, retryable
+from recorder.exchange.endpoints import PUBLIC, Endpoint
 from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError
+from recorder.exchange.refusals import retryable
 
 TIMEOUT_S: Final = 15.0
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from recorder.exchange import endpoints
+from recorder.exchange import endpoints, refusals
 from recorder.exchange.answers import encode_answer, encode_refusal
 from recorder.exchange.endpoints import PERIOD_SECONDS, Endpoint
 from recorder.simulator.limits import RateLimit
@@ -14,9 +14,6 @@ from recorder.simulator.source import Source
 
 MAX_KLINE_ROWS: Final = 1_000
 """Rows of one answer; a longer question has its start clamped, and nobody says so."""
-START_TIME_ERROR: Final = 20_017
-END_TIME_ERROR: Final = 20_018
-MERGE_ERROR: Final = 20_022
 MAX_TIME_S: Final = 1 << 40
 
 Query = Mapping[str, str]
@@ -72,7 +69,7 @@ class RestInterface:
     def _answer(self, endpoint: Endpoint, query: Query) -> tuple[int, bytes]:
         """The code of the answer, and its body."""
         if self._limit is not None and not self._limit.admit(endpoint, time.monotonic()):
-            code = endpoints.TOO_MANY_REQUESTS[0]
+            code = refusals.TOO_MANY_REQUESTS[0]
             return code, encode_refusal(code, "too many requests")
         try:
             return 0, encode_answer(self._calls[endpoint](query))
@@ -96,7 +93,7 @@ class RestInterface:
     def _depth(self, query: Query) -> Any:
         market = self._market(query)
         if query.get("merge", "0") != "0":
-            raise RefusedError(MERGE_ERROR, "merge error: this exchange serves whole books, merge 0")
+            raise RefusedError(refusals.MERGE_ERROR, "merge error: this exchange serves whole books, merge 0")
         book = self._source.depth(market)
         return {name: value for name, value in book.items() if name != "market"} if book else book
 
@@ -104,10 +101,10 @@ class RestInterface:
         market = self._market(query)
         period = query.get("type")
         if period not in PERIOD_SECONDS:
-            raise RefusedError(endpoints.UNKNOWN_PERIOD, "kline type error")
+            raise RefusedError(refusals.UNKNOWN_PERIOD, "kline type error")
         now_s = self._clock() // 1_000_000_000
-        end_s = min(_time(query, "end_time", END_TIME_ERROR, now_s), now_s)
-        start_s = max(_time(query, "start_time", START_TIME_ERROR, 0), 0)
+        end_s = min(_time(query, "end_time", refusals.END_TIME_ERROR, now_s), now_s)
+        start_s = max(_time(query, "start_time", refusals.START_TIME_ERROR, 0), 0)
         if start_s > end_s:
             return []
         period_s = PERIOD_SECONDS[period]
@@ -117,9 +114,9 @@ class RestInterface:
     def _market(self, query: Query) -> str:
         market = query.get("market")
         if not market:
-            raise RefusedError(endpoints.PARAMETER_ERROR, "parameter error: market is missing")
+            raise RefusedError(refusals.PARAMETER_ERROR, "parameter error: market is missing")
         if market not in self._source.names():
-            raise RefusedError(endpoints.UNKNOWN_MARKET, "market error")
+            raise RefusedError(refusals.UNKNOWN_MARKET, "market error")
         return market
 
 

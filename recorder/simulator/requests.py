@@ -5,14 +5,14 @@ from typing import Final, cast
 import msgspec
 
 from recorder.exchange.encoding import encode_error, encode_reply
-from recorder.exchange.endpoints import (
+from recorder.exchange.endpoints import PERIOD_SECONDS
+from recorder.exchange.messages import STREAMS, ProtocolError, Request, Topic, parse_request, parse_topic
+from recorder.exchange.refusals import (
     PARAMETER_ERROR,
-    PERIOD_SECONDS,
     TOO_MANY_REQUESTS,
     UNKNOWN_MARKET,
     UNKNOWN_PERIOD,
 )
-from recorder.exchange.messages import STREAMS, ProtocolError, Request, Topic, parse_request, parse_topic
 from recorder.simulator.hub import Connection, Hub, frame_bytes
 from recorder.simulator.source import Push, Source
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from recorder.exchange import endpoints
-from recorder.exchange.endpoints import PERIOD_SECONDS, PUBLIC, retryable
+from recorder.exchange import refusals
+from recorder.exchange.endpoints import PERIOD_SECONDS, PUBLIC
+from recorder.exchange.refusals import retryable
 
 FRAMES = Path(__file__).parents[1] / "fixtures" / "frames"
 
@@ -65,9 +66,9 @@ def test_rates_are_those_that_were_seen():
         (200, 1_010_314, True),
         (200, 12_026, True),
         (200, 10_500, True),
-        (200, endpoints.PARAMETER_ERROR, False),
-        (200, endpoints.UNKNOWN_MARKET, False),
-        (200, endpoints.UNKNOWN_PERIOD, False),
+        (200, refusals.PARAMETER_ERROR, False),
+        (200, refusals.UNKNOWN_MARKET, False),
+        (200, refusals.UNKNOWN_PERIOD, False),
         (200, 0, False),
     ],
 )
