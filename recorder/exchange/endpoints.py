@@ -102,9 +102,8 @@ LIMIT_ORDER: Final = _trading(
     "limit_order", "order/limit", ("market", "side", "price", "quantity"), ("client_oid", "is_stop", *_STOPS)
 )
 MARKET_ORDER: Final = _trading(
-    "market_order", "order/market", ("market", "side", "quantity"), ("client_oid", "is_stop", *_STOPS)
+    "market_order", "order/market", ("market", "side", "quantity", "client_oid"), ("is_stop", *_STOPS)
 )
-"""The exchange's document calls `client_oid` required here and optional at the other."""
 ORDER_CANCEL: Final = _trading("order_cancel", "order/cancel", ("market", "order_id"))
 ORDER_CANCEL_ALL: Final = _trading("order_cancel_all", "order/cancel/all", ("market",))
 STOP_ORDER: Final = _trading(

@@ -3,11 +3,15 @@
 import json
 from pathlib import Path
 
-import pytest
-
-from recorder.exchange import refusals
-from recorder.exchange.endpoints import PERIOD_SECONDS, PUBLIC
-from recorder.exchange.refusals import retryable
+from recorder.exchange.endpoints import (
+    ACCOUNT,
+    ENDPOINTS,
+    PERIOD_SECONDS,
+    POSITION_PENDING,
+    PUBLIC,
+    TRADING,
+    path_of,
+)
 
 FRAMES = Path(__file__).parents[1] / "fixtures" / "frames"
 
@@ -24,12 +28,72 @@ def test_every_public_call_is_where_the_document_says_with_its_parameters():
     }
 
 
+SPAN = ("start_time", "end_time")
+STOPS = ("stop_loss_price", "stop_loss_price_type", "take_profit_price", "take_profit_price_type")
+
+
+def below(prefix, calls):
+    return {
+        call.path.removeprefix(f"/open/api/v2/{prefix}"): (call.required, call.optional, call.paged)
+        for call in calls
+        if call.path.startswith(f"/open/api/v2/{prefix}")
+    }
+
+
+def test_every_account_call_is_where_the_document_says_with_its_parameters():
+    assert {call.method for call in ACCOUNT} == {"GET"}
+    assert below("order/", ACCOUNT) == {
+        "pending": ((), ("market",), True),
+        "finished": (("market",), SPAN, True),
+        "detail": (("market", "order_id"), (), False),
+        "deals": (("market",), SPAN, True),
+        "stop/pending": ((), ("market",), True),
+        "stop/finished": ((), ("market",), True),
+    }
+    assert below("asset/", ACCOUNT) == {
+        "query": ((), (), False),
+        "history": ((), ("asset", "business", *SPAN), True),
+    }
+    assert below("position/", ACCOUNT) == {
+        "pending": ((), ("market",), False),
+        "margin": (("position_id", "market"), (), False),
+    }
+    assert below("setting/", ACCOUNT) == {"leverage": (("market",), (), False)}
+
+
+def test_every_trading_call_is_where_the_document_says_with_its_parameters():
+    assert {(call.method, call.access) for call in TRADING} == {("POST", "trading")}
+    stop = ("market", "side", "stop_price", "cut_price", "stop_price_type", "quantity")
+    assert below("order/", TRADING) == {
+        "limit": (("market", "side", "price", "quantity"), ("client_oid", "is_stop", *STOPS), False),
+        "market": (("market", "side", "quantity", "client_oid"), ("is_stop", *STOPS), False),
+        "cancel": (("market", "order_id"), (), False),
+        "cancel/all": (("market",), (), False),
+        "stop": (stop, ("order_price",), False),
+        "stop/cancel": (("market", "order_id"), (), False),
+        "stop/cancel/all": (("market",), (), False),
+    }
+    assert below("position/", TRADING) == {
+        "margin": (("market", "type", "quantity"), (), False),
+        "close/limit": (("market", "position_id", "quantity", "price"), ("client_oid",), False),
+        "close/market": (("market", "position_id"), ("client_oid",), False),
+        "close/stop": (("market", "position_id"), STOPS, False),
+    }
+    assert below("setting/", TRADING) == {"leverage": (("market", "leverage", "position_type"), (), False)}
+
+
+def test_the_documents_old_place_is_that_of_the_positions_readings_alone():
+    old = {path_of(call, old=True) for call in ENDPOINTS} - {call.path for call in ENDPOINTS}
+    assert old == {"/open/api/2/position/pending", "/open/api/2/position/margin"}
+    assert path_of(POSITION_PENDING) == "/open/api/v2/position/pending"
+
+
 def test_names_are_unique_and_every_call_has_a_literal_answer():
-    names = [call.name for call in PUBLIC]
+    names = [call.name for call in ENDPOINTS]
     assert len(set(names)) == len(names)
     literal = {path.stem.removeprefix("rest_") for path in FRAMES.glob("rest_*.json")}
-    assert {name.removeprefix("market_") for name in names} - {"list"} <= literal
-    assert "market_list" in literal
+    assert {name.removeprefix("market_") for name in names} - {"list", "order"} <= literal
+    assert {"market_list", "market_order"} <= literal
 
 
 def test_periods_are_those_of_the_document_in_growing_order():
@@ -49,28 +113,4 @@ def test_rates_are_those_that_were_seen():
     assert rates["market_kline"] == 1
     assert rates["market_depth"] == 0.1
     assert rates["market_state"] == rates["market_state_all"] == 10
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "again"),
-    [
-        (429, None, True),
-        (500, None, True),
-        (502, None, True),
-        (503, None, True),
-        (504, None, True),
-        (400, None, False),
-        (403, None, False),
-        (404, None, False),
-        (200, 1_010_007, True),
-        (200, 1_010_314, True),
-        (200, 12_026, True),
-        (200, 10_500, True),
-        (200, refusals.PARAMETER_ERROR, False),
-        (200, refusals.UNKNOWN_MARKET, False),
-        (200, refusals.UNKNOWN_PERIOD, False),
-        (200, 0, False),
-    ],
-)
-def test_a_call_is_tried_again_when_it_may_succeed_later_and_only_then(status, code, again):
-    assert retryable(status, code) is again
+    assert [call.name for call in ACCOUNT if call.calls / call.per_s == 1] == ["order_finished"]

@@ -1,0 +1,43 @@
+"""Codes: which may pass, and why a signed call was denied."""
+
+import pytest
+
+from recorder.exchange.refusals import Denial, denial, retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "again"),
+    [
+        (429, None, True), (500, None, True), (502, None, True), (503, None, True), (504, None, True),
+        (400, None, False), (403, None, False), (404, None, False),
+        (200, 1_010_007, True), (200, 1_010_314, True), (200, 12_026, True), (200, 10_500, True),
+        (200, 80_005, False), (200, 20_002, False), (200, 20_019, False), (200, 1_010_313, False),
+        (200, 0, False),
+    ],
+)  # fmt: skip
+def test_a_call_is_tried_again_when_it_may_succeed_later_and_only_then(status, code, again):
+    assert retryable(status, code) is again
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "off_s", "found"),
+    [
+        (1_010_313, "signature error", 0.3, Denial.WRONG_KEY),
+        (1_010_313, "signature error", None, Denial.WRONG_KEY),
+        (1_010_316, "sign invalid", 7.0, Denial.WRONG_TIME),
+        (1_010_316, "sign invalid", -7.0, Denial.WRONG_TIME),
+        (1_010_313, "timestamp expired", 0.0, Denial.WRONG_TIME),
+        (1_010_313, "Nonce has been used", 0.0, Denial.USED_NONCE),
+        (1_010_315, "ip not allowed", 9.0, Denial.WRONG_ADDRESS),
+        (80_005, "nonce missing", 9.0, None),
+        (None, "nonce", 9.0, None),
+    ],
+)
+def test_wrong_key_time_nonce_and_address_are_told_apart(code, message, off_s, found):
+    assert denial(code, message, off_s) is found
+
+
+def test_each_says_what_to_do():
+    cures = {Denial.WRONG_KEY: "check", Denial.WRONG_TIME: "set this machine's clock",
+             Denial.USED_NONCE: "twice", Denial.WRONG_ADDRESS: "add it"}  # fmt: skip
+    assert {each: cures[each] in each.value for each in Denial} == dict.fromkeys(Denial, True)
