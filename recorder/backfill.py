@@ -16,7 +16,8 @@ from typing import Final
 
 import structlog
 
-from recorder.capture.rest import RestClient, RestError
+from recorder.client.errors import RestError
+from recorder.client.rest import RestClient
 from recorder.exchange.endpoints import MARKET_KLINE, PERIOD_SECONDS
 from recorder.exchange.messages import ProtocolError, parse_candles
 from recorder.lake.asked import FINAL_US, answer_of, answered_span, has_candle

@@ -19,7 +19,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from recorder import __version__
 from recorder.backfill import CandlePlan, Left, ask, survey
-from recorder.capture.rest import RestClient, RestError
+from recorder.client.errors import RestError
+from recorder.client.rest import RestClient
 from recorder.config import BACKFILL_ID, Settings
 from recorder.exchange.answers import parse_market_list
 from recorder.exchange.endpoints import MARKET_KLINE, MARKET_LIST, PERIOD_SECONDS

@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from recorder.capture.backoff import Backoff
+from recorder.client.backoff import Backoff
 
 STOP_WAIT_S: Final = 600.0
 """How long a clean stop waits for the rest to be published. The journal has it in any case."""

@@ -19,7 +19,8 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from recorder.backfill import CandlePlan, keep_asking, lookback, survey
 from recorder.capture.deals import DealsRounds
-from recorder.capture.rest import RestClient, RestError
+from recorder.client.errors import RestError
+from recorder.client.rest import RestClient
 from recorder.config import Settings
 from recorder.exchange.endpoints import MARKET_STATE_ALL
 from recorder.exchange.session import Note

@@ -22,8 +22,9 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from recorder import __version__
 from recorder.capture.fleet import Fleet
-from recorder.capture.rest import RestClient, RestError
 from recorder.capture.tap import tap_works
+from recorder.client.errors import RestError
+from recorder.client.rest import RestClient
 from recorder.config import ConfigError, Settings
 from recorder.exchange.answers import parse_market_list
 from recorder.exchange.endpoints import MARKET_LIST

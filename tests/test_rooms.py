@@ -12,10 +12,11 @@ FLOORS = ("store", "decoding", "gaps", "grades", "days", "publishing", "proving"
 ALLOWED = {
     "recorder.exchange": set(),
     "recorder.journal": set(),
-    "recorder.capture": OUTSIDE,
+    "recorder.client": {"recorder.exchange"},
+    "recorder.capture": {*OUTSIDE, "recorder.client"},
     "recorder.lake": OUTSIDE,
     "recorder.simulator": {"recorder.exchange"},
-    "recorder.past": {*OUTSIDE, "recorder.capture", "recorder.simulator"},
+    "recorder.past": {*OUTSIDE, "recorder.client", "recorder.capture", "recorder.simulator"},
     "recorder.commands": {"recorder", "analytics"},
     "analytics": set(),
 }

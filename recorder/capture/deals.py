@@ -11,7 +11,8 @@ from typing import Final
 
 import structlog
 
-from recorder.capture.rest import RestClient, RestError
+from recorder.client.errors import RestError
+from recorder.client.rest import RestClient
 from recorder.exchange.endpoints import MARKET_DEALS
 
 MARKETS_LIMIT: Final = 10_000

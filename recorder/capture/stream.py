@@ -16,8 +16,8 @@ import structlog
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from recorder.capture.backoff import Backoff
 from recorder.capture.tap import TapConnection
+from recorder.client.backoff import Backoff
 from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError, Reply, Stream, Topic, parse
 from recorder.exchange.session import Note, Output, Session, State
 

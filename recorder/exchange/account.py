@@ -72,11 +72,13 @@ def read_assets(data: object, notices: Notices) -> list[Asset]:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list, newest first. `told` is how many records came, read or not: a page is the last one
-    where it is short, for the venue's `count` is 0 now and then on a full page."""
+    """One page of a list, newest first. `told` is how many records came, read or not, `size` how many may
+    come on one, where the venue says so. A page is the last one where it is short, for the venue's `count` is
+    0 now and then on a full page."""
 
     records: list[T]
     told: int
+    size: int | None = None
 
 
 def read_page(kind: type[T], data: object, notices: Notices) -> Page[T]:
@@ -86,7 +88,8 @@ def read_page(kind: type[T], data: object, notices: Notices) -> Page[T]:
         records = []  # null for an empty list
     if not isinstance(records, list):
         raise ProtocolError("page without records")
-    return Page(read_records(kind, records, notices), len(records))
+    size = data.get("page_size") if isinstance(data, dict) else None
+    return Page(read_records(kind, records, notices), len(records), size if isinstance(size, int) else None)
 
 
 # --- private pushes ---------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
-from recorder.capture.backoff import Backoff
 from recorder.capture.shards import topics_of
+from recorder.client.backoff import Backoff
 from recorder.exchange.messages import STREAMS, Reply, Stream, Topic, parse
 from recorder.exchange.session import Output, Session
 from recorder.past.agenda import MS, SECOND_NS, Agenda

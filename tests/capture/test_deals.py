@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from recorder.capture import throttle
 from recorder.capture.deals import DealsRounds
-from recorder.capture.rest import RestClient
+from recorder.client import throttle
+from recorder.client.rest import RestClient
 
 SUCCESS = {"code": 0, "msg": "success", "data": []}
 REFUSED = {"code": 20002, "msg": "market error", "data": None}

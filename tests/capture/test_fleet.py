@@ -9,8 +9,8 @@ import pytest
 
 from recorder.capture import fleet as fleet_module
 from recorder.capture import stream
-from recorder.capture.backoff import Backoff
 from recorder.capture.fleet import Fleet
+from recorder.client.backoff import Backoff
 from recorder.exchange.messages import STREAMS, parse_topic
 from recorder.exchange.messages import Request as WireRequest
 

@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from recorder.capture import stream
-from recorder.capture.backoff import Backoff
 from recorder.capture.stream import StreamConnection
+from recorder.client.backoff import Backoff
 from recorder.exchange import pace, session
 from recorder.exchange.messages import Topic
 from recorder.journal.reader import JournalReader

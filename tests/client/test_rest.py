@@ -3,35 +3,21 @@
 import asyncio
 import gzip
 import time
-from contextlib import asynccontextmanager
 from itertools import pairwise
 
 import pytest
 from aiohttp import web
+from venues import gateway
 
-from recorder.capture import rest, throttle
-from recorder.capture.rest import RestClient, RestError
+from recorder.client import rest, throttle
+from recorder.client.errors import RestError
+from recorder.client.rest import RestClient
 from recorder.exchange.endpoints import MARKET_KLINE, MARKET_LIST
 
 LIST_PATH = "/open/api/v2/market/list"
 KLINE = {"market": "BTCUSDT", "type": "1min"}
 SUCCESS = b'{"code": 0, "msg": "success", "data": [{"name": "A"}], "time": 1697619536}'
 HTML = b"<html><h1>502 Bad Gateway</h1></html>"
-
-
-@asynccontextmanager
-async def gateway(handler):
-    """A real HTTP server whose every path is answered by the handler: its base URL."""
-    app = web.Application()
-    app.router.add_get("/{path:.*}", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
-    finally:
-        await runner.cleanup()
 
 
 def answering(status, body, **headers):

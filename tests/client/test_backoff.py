@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recorder.capture.backoff import FIRST_DELAY_S, HEALTHY_AFTER_S, MAX_DELAY_S, Backoff
+from recorder.client.backoff import FIRST_DELAY_S, HEALTHY_AFTER_S, MAX_DELAY_S, Backoff
 
 
 def test_pauses_double_up_to_the_cap_each_in_the_upper_half_of_its_range():

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 import pytest
 
-from recorder.capture import throttle
-from recorder.capture.throttle import Throttle
+from recorder.client import throttle
+from recorder.client.throttle import Throttle
 from recorder.exchange.endpoints import Endpoint
 
 EVERY_S = 0.2
@@ -68,7 +68,7 @@ async def test_one_that_waits_urgently_comes_before_a_long_row_of_others(path):
 KILLED = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from recorder.capture.throttle import Throttle
+from recorder.client.throttle import Throttle
 from recorder.exchange.endpoints import Endpoint
 
 async def main():

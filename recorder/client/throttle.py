@@ -22,7 +22,7 @@ from typing import Final
 
 import structlog
 
-from recorder.capture.backoff import Backoff
+from recorder.client.backoff import Backoff
 from recorder.exchange.endpoints import Endpoint
 
 POLL_S: Final = 0.02

@@ -1,0 +1,161 @@
+"""The calls that read an account, typed: see `recorder.exchange.records` for what each record tells.
+
+Lists come page by page, newest first, and end with a short page, for the venue's own count is not to be
+trusted. Histories are asked for up to a fixed second, so that what happens meanwhile moves no page.
+"""
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any, Final, TypeVar
+
+from recorder.client.market import span
+from recorder.client.rest import RestClient
+from recorder.exchange.account import read_assets, read_page, read_record, read_records
+from recorder.exchange.endpoints import (
+    ASSET_HISTORY,
+    ASSET_QUERY,
+    LEVERAGE,
+    MARGIN_ADJUSTABLE,
+    ORDER_DEALS,
+    ORDER_DETAIL,
+    ORDER_FINISHED,
+    ORDER_PENDING,
+    POSITION_PENDING,
+    STOP_FINISHED,
+    STOP_PENDING,
+    Endpoint,
+)
+from recorder.exchange.messages import ProtocolError
+from recorder.exchange.records import (
+    AdjustableMargin,
+    Asset,
+    Fill,
+    LedgerEntry,
+    Leverage,
+    Order,
+    Position,
+    StopOrder,
+)
+
+T = TypeVar("T")
+PAGE_SIZE: Final = 100
+MAX_PAGES: Final = 10_000
+"""A venue that never gives a short page is asked no longer."""
+
+
+class AccountCalls:
+    """Raises RestError where a call gives no data, ProtocolError where it gives something else."""
+
+    def __init__(self, rest: RestClient, notices: Counter[str], page_size: int = PAGE_SIZE) -> None:
+        self._rest = rest
+        self._notices = notices
+        self._page_size = page_size
+
+    async def assets(self) -> list[Asset]:
+        """Every currency of the account."""
+        return self._read(read_assets, await self._data(ASSET_QUERY))
+
+    async def positions(self, market: str | None = None) -> list[Position]:
+        """The open positions, of one market or of all."""
+        data = await self._data(POSITION_PENDING, {"market": market})
+        return self._read(lambda data, told: read_records(Position, data, told), data)
+
+    async def adjustable_margin(self, market: str, position_id: int) -> AdjustableMargin:
+        """How much margin may be put into a position, or taken out of it."""
+        asked = {"market": market, "position_id": str(position_id)}
+        return await self._one(AdjustableMargin, MARGIN_ADJUSTABLE, asked)
+
+    async def leverage(self, market: str) -> Leverage:
+        """How positions of a market are opened."""
+        return await self._one(Leverage, LEVERAGE, {"market": market})
+
+    async def order(self, market: str, order_id: int) -> Order:
+        """One order, open or not."""
+        return await self._one(Order, ORDER_DETAIL, {"market": market, "order_id": str(order_id)})
+
+    def open_orders(self, market: str | None = None) -> AsyncIterator[Order]:
+        """The orders that are not finished, of one market or of all."""
+        return self._pages(Order, ORDER_PENDING, {"market": market}, lambda order: order.order_id)
+
+    def open_stops(self, market: str | None = None) -> AsyncIterator[StopOrder]:
+        """The stop orders that still wait, of one market or of all."""
+        return self._pages(StopOrder, STOP_PENDING, {"market": market}, lambda stop: stop.contract_order_id)
+
+    def finished_stops(self, market: str | None = None) -> AsyncIterator[StopOrder]:
+        """The stop orders that wait no more, newest first; the venue takes no bounds of time here."""
+        return self._pages(StopOrder, STOP_FINISHED, {"market": market}, lambda stop: stop.contract_order_id)
+
+    def finished_orders(
+        self, market: str, start_s: int | None = None, end_s: int | None = None
+    ) -> AsyncIterator[Order]:
+        """The orders of a market that are filled or cancelled, within bounds (seconds)."""
+        return self._history(Order, ORDER_FINISHED, {"market": market}, start_s, end_s)
+
+    def fills(self, market: str, start_s: int | None = None, end_s: int | None = None) -> AsyncIterator[Fill]:
+        """The account's executions in a market, within bounds (seconds)."""
+        return self._history(Fill, ORDER_DEALS, {"market": market}, start_s, end_s)
+
+    def ledger(
+        self,
+        asset: str | None = None,
+        business: str | None = None,
+        start_s: int | None = None,
+        end_s: int | None = None,
+    ) -> AsyncIterator[LedgerEntry]:
+        """The changes of balances, of one asset or all, of one kind or all, within bounds (seconds)."""
+        asked = {"asset": asset, "business": business}
+        return self._history(LedgerEntry, ASSET_HISTORY, asked, start_s, end_s)
+
+    # --- how it is asked ----------------------------------------------------------------------------------
+
+    async def _data(self, endpoint: Endpoint, asked: Mapping[str, str | None] | None = None) -> Any:
+        given = {name: value for name, value in (asked or {}).items() if value is not None}
+        return (await self._rest.call(endpoint, given)).data
+
+    def _read(self, read: Callable[[Any, list[str]], T], data: Any) -> T:
+        told: list[str] = []
+        found = read(data, told)
+        self._notices.update(told)
+        return found
+
+    async def _one(self, kind: type[T], endpoint: Endpoint, asked: Mapping[str, str | None]) -> T:
+        data = await self._data(endpoint, asked)
+        return self._read(lambda data, told: read_record(kind, data, told), data)
+
+    def _history(
+        self,
+        kind: type[T],
+        endpoint: Endpoint,
+        asked: dict[str, str | None],
+        start_s: int | None,
+        end_s: int | None,
+    ) -> AsyncIterator[T]:
+        until_s = self._rest.clock.ts(time.time()) if end_s is None else end_s
+        return self._pages(kind, endpoint, {**asked, **span(start_s, until_s)})
+
+    async def _pages(
+        self,
+        kind: type[T],
+        endpoint: Endpoint,
+        asked: dict[str, str | None],
+        key: Callable[[T], object] | None = None,
+    ) -> AsyncIterator[T]:
+        """Every record; by its `key` once, where a list may move from page to page."""
+        seen = set[object]()
+        before: list[T] = []
+        for number in range(1, MAX_PAGES + 1):
+            place = {"page": str(number), "page_size": str(self._page_size)}
+            data = await self._data(endpoint, asked | place)
+            page = self._read(lambda data, told: read_page(kind, data, told), data)
+            if page.records and page.records == before:
+                raise ProtocolError(f"{endpoint.path}: page {number} is page {number - 1} again")
+            before = page.records
+            for record in page.records:
+                if key is None or key(record) not in seen:
+                    yield record
+                if key is not None:
+                    seen.add(key(record))
+            if page.told < min(self._page_size, page.size or self._page_size):
+                return
+        raise ProtocolError(f"{endpoint.path}: no short page within {MAX_PAGES:,}")

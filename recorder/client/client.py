@@ -1,0 +1,67 @@
+"""A typed client of the whole interface, usable on its own.
+
+    async with Client("https://host", credentials=Credentials.of(client_id, client_key)) as client:
+        candles = await client.market.candles("BTCUSDT")
+        async for fill in client.account.fills("BTCUSDT"):
+            ...
+
+It keeps to the venue's limits by itself, measures the venue's clock, and signs with a fresh nonce each time.
+"""
+
+from collections import Counter
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from recorder.client.account import PAGE_SIZE, AccountCalls
+from recorder.client.market import MarketCalls
+from recorder.client.rest import Journal, RestClient
+from recorder.client.trading import TradingCalls
+from recorder.exchange.signing import Credentials
+
+
+class Client:
+    """One session to the venue; use it as an async context manager.
+
+    `market` has the public calls, `account` those that read the account, `trading` those that change
+    something. `notices` counts what was odd in answers: unknown fields, records that could not be read.
+    """
+
+    def __init__(  # noqa: PLR0913  # every property by its name
+        self,
+        rest_url: str,
+        *,
+        credentials: Credentials | None = None,
+        trading: bool = False,
+        journal: Journal | None = None,
+        limits: Path | None = None,
+        body: Literal["form", "json"] = "form",
+        old_paths: bool = False,
+        page_size: int = PAGE_SIZE,
+    ) -> None:
+        """As for RestClient; `page_size` is how many records a page of a list is asked to have."""
+        self.rest = RestClient(
+            rest_url,
+            journal,
+            limits,
+            credentials=credentials,
+            trading=trading,
+            body=body,
+            old_paths=old_paths,
+        )
+        self.notices: Counter[str] = Counter()
+        self.market = MarketCalls(self.rest, self.notices)
+        self.account = AccountCalls(self.rest, self.notices, page_size)
+        self.trading = TradingCalls(self.rest)
+
+    async def __aenter__(self) -> Self:
+        await self.rest.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.rest.__aexit__(kind, error, traceback)

@@ -1,0 +1,253 @@
+"""Asks the venue's REST interface, at its pace, and signs where it must.
+
+Where there is a journal, every answer goes into it like a frame, before it is used. What is signed is cut
+from all that is written down: a question is kept without its signature, and so is an answer that repeats it.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Literal, Protocol, Self
+
+import aiohttp
+
+from recorder.client.errors import DeniedError, NoCredentialsError, RestError, TradingNotAllowedError
+from recorder.client.throttle import Throttle, Turns
+from recorder.exchange.answers import Answer, parse_answer
+from recorder.exchange.clock import VenueClock, told_time
+from recorder.exchange.endpoints import ENDPOINTS, Endpoint, path_of
+from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError
+from recorder.exchange.refusals import Denial, denial, retryable
+from recorder.exchange.signing import Credentials, sign, without_signature
+
+TIMEOUT_S: Final = 15.0
+NONCE_BYTES: Final = 16
+CUT: Final = b"(cut)"
+_CLIENT_ID: Final = re.compile(rb'(client_id(?:=|%3D|"\s*:\s*"?))[^&"\s<>]+')
+
+
+class Journal(Protocol):
+    """What the REST client needs of the journal."""
+
+    def append_rest(
+        self,
+        call: str,
+        params: Mapping[str, Any],
+        status: int | None,
+        body: bytes | None,
+        error: str | None = None,
+        t_ns: int | None = None,
+        asked_ns: int | None = None,
+    ) -> None: ...
+
+
+class _Nowhere:
+    """The journal of a client that keeps none."""
+
+    def append_rest(self, *answer: object, **more: object) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a successful call gave, and when (ns) it was asked for: what had happened by then is in it."""
+
+    data: Any
+    asked_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """An answer as it came, and when (ns) its last byte was read."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    read_ns: int
+
+
+class RestClient:
+    """One HTTP session to the venue; use it as an async context manager."""
+
+    def __init__(  # every property by its name
+        self,
+        base_url: str,
+        journal: Journal | None = None,
+        limits: Path | None = None,
+        *,
+        credentials: Credentials | None = None,
+        trading: bool = False,
+        body: Literal["form", "json"] = "form",
+        old_paths: bool = False,
+    ) -> None:
+        """`limits` is the directory in which processes keep the venue's limits together.
+
+        Without `trading` nothing can be changed by this client. `body` is how a POST is sent: the document's
+        tables say JSON, its samples send a form. `old_paths` asks for positions where the document writes
+        them, below /open/api/2.
+        """
+        self.clock = VenueClock()
+        self._base_url = base_url.rstrip("/")
+        self._journal = journal or _Nowhere()
+        self._credentials = credentials
+        self._trading = trading
+        self._body = body
+        self._old_paths = old_paths
+        self._session: aiohttp.ClientSession | None = None
+        self._throttles = {
+            endpoint.name: Throttle(endpoint, limits / f"{endpoint.name}.pace" if limits else None)
+            for endpoint in ENDPOINTS
+            if endpoint.access == "public" or credentials is not None
+        }
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._session is not None
+        await self._session.close()
+        for throttle in self._throttles.values():
+            throttle.close()
+
+    @property
+    def turns(self) -> dict[str, Turns]:
+        """How often each endpoint was called, and how often it had to be slowed down."""
+        return {name: throttle.turns for name, throttle in self._throttles.items() if throttle.turns.calls}
+
+    async def call(
+        self, endpoint: Endpoint, params: Mapping[str, str] | None = None, *, urgent: bool = False
+    ) -> Given:
+        """What the venue gives to one call, in its turn. Raises RestError for anything but a success."""
+        self._check_access(endpoint)
+        asked = without_signature(params or {})
+        try:
+            return await self._in_turn(endpoint, asked, urgent=urgent)
+        except DeniedError as error:
+            # Neither was carried out. A clock is known better now; but where requests are sent twice, the
+            # first one may have been, and what trades is not sent a third time.
+            again = error.denial is Denial.WRONG_TIME
+            again |= error.denial is Denial.USED_NONCE and endpoint.access == "account"
+            if not again:
+                raise
+        return await self._in_turn(endpoint, asked, urgent=urgent)
+
+    def _check_access(self, endpoint: Endpoint) -> None:
+        if endpoint.access == "trading" and not self._trading:
+            raise TradingNotAllowedError(
+                f"{_name(endpoint)} changes something, and this client only reads: make it with trading=True"
+            )
+        if endpoint.access != "public" and self._credentials is None:
+            raise NoCredentialsError(f"{_name(endpoint)} is of an account: give the client its credentials")
+
+    async def _in_turn(self, endpoint: Endpoint, asked: dict[str, str], *, urgent: bool) -> Given:
+        throttle = self._throttles[endpoint.name]
+        async with throttle.turn(urgent=urgent):
+            try:
+                given = await self._ask(endpoint, asked)
+            except RestError as error:
+                if error.retryable:
+                    throttle.too_fast(str(error), error.retry_after_s)
+                else:
+                    throttle.fine()  # it was understood, and refused for what it asks
+                raise
+            throttle.fine()
+            return given
+
+    async def _ask(self, endpoint: Endpoint, asked: dict[str, str]) -> Given:
+        asked_ns = time.time_ns()
+        signed = {} if endpoint.access == "public" else self._sign(asked_ns)
+        try:
+            came = await self._send(endpoint, asked | signed)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            reason = _reason(error, signed)
+            self._journal.append_rest(endpoint.name, asked, None, None, reason, asked_ns=asked_ns)
+            raise RestError(f"{_name(endpoint)}: {reason}", retryable=True) from None
+        if signed:
+            came = replace(came, body=_without(came.body, signed))
+        self._journal.append_rest(
+            endpoint.name, asked, came.status, came.body, t_ns=came.read_ns, asked_ns=asked_ns
+        )
+        answer = _read(endpoint, came)
+        told = told_time(answer.time if answer else None, came.headers.get("Date"))
+        if told is not None:
+            self.clock.saw(*told, asked_ns / 1e9, came.read_ns / 1e9)
+        if answer is None or answer.code != 0:
+            off_s = told[0] - int(signed["ts"]) if told is not None and signed else None
+            raise _refusal(endpoint, came, answer, off_s)
+        return Given(answer.data, asked_ns)
+
+    def _sign(self, now_ns: int) -> dict[str, str]:
+        assert self._credentials is not None
+        return sign(self._credentials, secrets.token_hex(NONCE_BYTES), self.clock.ts(now_ns / 1e9))
+
+    async def _send(self, endpoint: Endpoint, params: dict[str, str]) -> _Came:
+        assert self._session is not None, "use the client as a context manager"
+        reads, form = endpoint.method == "GET", self._body == "form"
+        request = self._session.request(
+            endpoint.method,
+            self._base_url + path_of(endpoint, old=self._old_paths),
+            params=params if reads else None,
+            data=params if form and not reads else None,
+            json=None if form or reads else params,
+            # A signed question goes to nobody else, whatever the venue's gateway says.
+            allow_redirects=endpoint.access == "public",
+        )
+        async with request as response:
+            body = bytearray()
+            async for chunk in response.content.iter_any():
+                body += chunk
+                if len(body) > MAX_FRAME_BYTES:
+                    raise aiohttp.ClientPayloadError(f"the answer is larger than {MAX_FRAME_BYTES} bytes")
+            return _Came(response.status, response.headers, bytes(body), time.time_ns())
+
+
+def _name(endpoint: Endpoint) -> str:
+    return f"{endpoint.method} {endpoint.path}"
+
+
+def _reason(error: Exception, signed: Mapping[str, str]) -> str:
+    reason = str(error) or f"no answer within {TIMEOUT_S:.0f} s"
+    return _without(reason.encode(), signed).decode() if signed else reason
+
+
+def _without(body: bytes, signed: Mapping[str, str]) -> bytes:
+    """An answer that repeats what was signed, without it."""
+    for name in ("sign", "nonce"):
+        body = body.replace(signed[name].encode(), CUT)
+    return _CLIENT_ID.sub(rb"\1" + CUT, body)
+
+
+def _read(endpoint: Endpoint, came: _Came) -> Answer | None:
+    """The venue's envelope; None where a gateway answered in its place."""
+    if came.status != 200:
+        return None
+    try:
+        return parse_answer(came.body)
+    except ProtocolError as error:
+        raise RestError(f"{_name(endpoint)}: {error}", retryable=True) from error
+
+
+def _refusal(endpoint: Endpoint, came: _Came, answer: Answer | None, off_s: float | None) -> RestError:
+    """Why there is no data. `off_s` is how far the answer's time was from the one that was signed."""
+    name = _name(endpoint)
+    if answer is None:
+        after = came.headers.get("Retry-After", "")
+        return RestError(
+            f"{name}: the venue answered HTTP {came.status}",
+            retryable=retryable(came.status, None),
+            retry_after_s=float(after) if after.isdecimal() else None,
+        )
+    message = f"{name}: code {answer.code} {answer.message}"
+    denied = denial(answer.code, answer.message, off_s) if endpoint.access != "public" else None
+    if denied is not None:
+        return DeniedError(message, denied, answer.code)
+    return RestError(message, retryable=retryable(came.status, answer.code), code=answer.code)
