@@ -1,9 +1,10 @@
 """What of a lake is read: its committed files, the parts of tables that questions ask for, and less of both
 where less is asked about. SQL comes out; nothing is opened here but the manifest."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from analytics.questions import PARTS, Part
 from analytics.views import quoted, table_view
 from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, WHOLE_DAY, FileInfo, read_files, read_state
 from recorder.lake.store.minutes import MADE_OF, SUMMED_TABLES
+from recorder.lake.store.removed import removed_days
 from recorder.lake.store.tables import TABLES
 
 LASTING: Final = frozenset({"gaps", "markets"})
@@ -46,7 +48,7 @@ class Window:
 EVERYTHING: Final = Window()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """A lake at one commit, and by table the rows of the journals' tail where they are read, too."""
 
@@ -54,11 +56,14 @@ class Snapshot:
     files: list[FileInfo]
     tail: Mapping[str, pa.Table] = field(default_factory=dict)
 
+    @cached_property
+    def _removed(self) -> set[tuple[str, str]]:
+        return removed_days(self.data_dir / "lake", self.files)
+
     def closed_days(self, made: str = "minutes") -> set[str]:
-        """The days (ISO dates) of which a table of MADE_OF is made of all rows."""
-        return closed_days(self.files, made) - {
-            day for name in MADE_OF[made] for day in self._tail_days(name)
-        }
+        """The days (ISO dates) of which a table of MADE_OF is made of all rows, or no more can be."""
+        added = {day for name in MADE_OF[made] for day in self._tail_days(name)}
+        return closed_days(self.files, made, self._removed, added)
 
     def _tail_days(self, name: str) -> set[str]:
         rows = self.tail.get(name)
@@ -79,13 +84,29 @@ class Snapshot:
             yield name, self._view(name, name, of_table, window, with_tail=True)
         for name, part in PARTS.items():
             of_part = files_of_part(wanted, part, closed[part.made])
-            yield name, self._view(name, part.table, of_part, window, with_tail=not part.is_closed)
+            late = self._tail_days(part.table) & closed[part.made]
+            yield (
+                name,
+                self._view(name, part.table, of_part, window, with_tail=not part.is_closed, without=late),
+            )
 
-    def _view(self, name: str, table: str, files: list[FileInfo], window: Window, *, with_tail: bool) -> str:
+    def _view(  # every property by its name
+        self,
+        name: str,
+        table: str,
+        files: list[FileInfo],
+        window: Window,
+        *,
+        with_tail: bool,
+        without: Collection[str] = (),
+    ) -> str:
         # How many rows there are is guessed from the first file: one without rows stands only alone.
         read = [each for each in files if each.rows] or files
         paths = ", ".join(quoted(str(self.data_dir / "lake" / each.path)) for each in read)
         where, with_tail = window.condition(table), with_tail and table in self.tail
+        if with_tail and without:
+            days = f"date NOT IN ({', '.join(map(quoted, sorted(without)))})"
+            where = f"({where}) AND {days}" if where else days
         return table_view(name, f"[{paths}]", table=table, where=where, with_tail=with_tail)
 
     def any_open(self) -> bool:
@@ -119,18 +140,19 @@ def committed(data_dir: Path) -> list[FileInfo]:
     return files
 
 
-def closed_days(files: Iterable[FileInfo], made: str = "minutes") -> set[str]:
+def closed_days(
+    files: Iterable[FileInfo], made: str, removed: Collection[tuple[str, str]], added: Collection[str] = ()
+) -> set[str]:
     """The days (ISO dates) of which a table of MADE_OF is made of all the rows of these files.
 
-    Also those of which none of the files is left that it was made of: retention has taken them, and of a row
-    that came later nothing new can be made.
+    `removed` are tables and days of which retention removed rows, `added` days with rows beside the files.
+    Where rows were removed that it was made of, none can be made with those that came later.
     """
     held = [each for each in files if each.rows]
     there = {each.date for each in held if each.table == made}
-    sources = [each for each in held if each.table in MADE_OF[made]]
-    whole = {each.date for each in sources if each.level == WHOLE_DAY}
-    loose = {each.date for each in sources if each.level != WHOLE_DAY}
-    return there - (loose & whole)
+    loose = {each.date for each in held if each.table in MADE_OF[made] and each.level != WHOLE_DAY}
+    gone = {day for table, day in removed if table in MADE_OF[made]}
+    return there - (loose.union(added) - gone)
 
 
 def files_of_part(files: Iterable[FileInfo], part: Part, closed: set[str]) -> list[FileInfo]:

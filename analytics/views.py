@@ -24,6 +24,7 @@ _NEWER: Final = (
 """Of the candles of one source those of which the other has none with as much volume, or with more."""
 _OPEN_DAYS: Final = """\
 -- Days without {made}, or with rows that it is not made of: a compacted day's file is named `day...`.
+-- Where rows were removed that it was made of, nothing new can be made of those that came later.
 CREATE OR REPLACE VIEW {view} AS
   WITH files AS (
     SELECT split_part(file, '/', -3) AS name, split_part(file, '/', -1) LIKE 'day%' AS whole,
@@ -33,8 +34,9 @@ CREATE OR REPLACE VIEW {view} AS
   )
   SELECT date FROM files GROUP BY date
   HAVING count(*) FILTER (WHERE name = {made}) = 0
-         OR (count(*) FILTER (WHERE name IN ({sources}) AND whole) > 0
-             AND count(*) FILTER (WHERE name IN ({sources}) AND NOT whole) > 0);"""
+         OR (count(*) FILTER (WHERE name IN ({sources}) AND NOT whole) > 0
+             AND date NOT IN (SELECT CAST(day AS DATE) FROM removed
+                              WHERE day IS NOT NULL AND removed IN ({sources})));"""
 
 
 def quoted(text: str) -> str:

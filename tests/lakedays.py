@@ -1,5 +1,6 @@
 """Rows of a lake's day, made one by one, and lakes with such rows in as many files as a test likes."""
 
+import datetime as dt
 import itertools
 
 import pyarrow as pa
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 from recorder.lake.days import compact
 from recorder.lake.store.files import in_order, write_file
 from recorder.lake.store.manifest import Commit, FileInfo
+from recorder.lake.store.removed import removed_days
 from recorder.lake.store.tables import DEPTH, STATE, TABLES, TRADES
 
 DATE = "2026-11-22"
@@ -86,8 +88,24 @@ class Day:
     def plan(self, missing=lambda _: (), stopped=lambda: False, date=DATE):
         """What a compaction would change."""
         manifest, stem = self.manifest, f"{next(self.numbers):09d}"
-        day = compact.Day(manifest.lake, manifest.work, date, stem, self.files(date), missing)
+        removed = removed_days(manifest.lake, manifest.files("removed"))
+        gone = frozenset(table for table, day in removed if day == date)
+        day = compact.Day(manifest.lake, manifest.work, date, stem, self.files(date), missing, gone=gone)
         return compact.compact_day(day, stopped)
+
+    def retire(self, *names, date=DATE):
+        """Remove tables of a day, and tell of it in `removed`."""
+        files = [file for file in self.files(date) if file.table in names and file.rows]
+        day_us = DAY_US + (dt.date.fromisoformat(date) - dt.date.fromisoformat(DATE)).days * 24 * HOUR_US
+        told = [
+            {"removed": name, "day": day_us, "rows": 1, "bytes": 1, "ts_removed": day_us}
+            for name in sorted({file.table for file in files})
+        ]
+        rows = pa.Table.from_pylist(told, schema=TABLES["removed"].schema)
+        path = f"removed/date={date}/removed-{next(self.numbers)}.parquet"
+        added = put(self.manifest.lake, self.manifest.work, "removed", rows, path)
+        self.manifest.commit(Commit([added], [file.path for file in files]))
+        return self
 
     def compact(self, missing=lambda _: (), date=DATE):
         commit = self.plan(missing, date=date)

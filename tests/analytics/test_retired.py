@@ -4,11 +4,12 @@ import duckdb
 import pytest
 from asked_lakes import DAY_LENGTH_US, lake_at
 from funding_lakes import DAY_S, HOUR_S, a_state, add_states
-from lakedays import MINUTE_US, book, state, trade
+from lakedays import MINUTE_US, book, rows_of, state, trade
 
 from analytics import open_lake
-from analytics.views import write_views
-from recorder.lake.store.manifest import Commit
+from analytics.opened import Snapshot, committed
+from analytics.views import MACROS, question_views, write_views
+from recorder.lake.store.tables import TABLES
 
 ROWS = ("trades", "depth", "state")
 FUNDING = ("funding_settlements", "funding_predictions", "funding_now")
@@ -58,10 +59,15 @@ def closed(tmp_path):
         yield day
 
 
+def tail_of(name, market, number):
+    """A late row as the tail of a journal has it."""
+    return rows_of(TABLES[name], [late_row(name, market, number)])
+
+
 def retire(day):
     for market, (gone, late) in CASES.items():
         number, date = DAYS[market]
-        day.manifest.commit(Commit(removed=[file.path for file in day.files(date) if file.table in gone]))
+        day.retire(*gone, date=date)
         for name in late:
             day.add(name, late_row(name, market, number), date=date)
 
@@ -101,3 +107,17 @@ def test_bars_and_spreads_stay_while_there_are_minutes(closed):
     for _, date in DAYS.values():
         closed.compact(date=date)
     assert answers(by_open_lake(closed), BARS, HAS_BARS) == before
+
+
+@pytest.mark.parametrize("name", ["trades", "state"])
+def test_what_comes_late_is_counted_once_also_while_it_is_in_the_journal_alone(closed, name):
+    retire(closed)
+    data_dir, market = closed.manifest.lake.parent, "A_TRADE_COMES_LATE"
+    before = answers(by_open_lake(closed), (*FUNDING, *BARS), HAS_BARS)
+    tail = Snapshot(data_dir, committed(data_dir), {name: tail_of(name, market, DAYS[market][0])})
+    client = duckdb.connect()
+    client.execute("SET TimeZone = 'UTC'")
+    client.register(f"tail_{name}", tail.tail[name])
+    for statement in (*MACROS, *(text for _, text in tail.views()), *question_views()):
+        client.execute(statement)
+    assert answers(client.sql, (*FUNDING, *BARS), HAS_BARS) == before

@@ -48,7 +48,7 @@ def spark(data_dir):
     files = read_files(data_dir)
     parts = {name: (name, [file for file in files if file.table == name]) for name in TABLES}
     for name, part in PARTS.items():
-        parts[name] = part.table, files_of_part(files, part, closed_days(files, part.made))
+        parts[name] = part.table, files_of_part(files, part, closed_days(files, part.made, ()))
     for name, (table, held) in parts.items():
         paths = [str(data_dir / "lake" / file.path) for file in held]
         base = str(data_dir / "lake" / table)

@@ -17,31 +17,24 @@ from typing import Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from recorder.lake.days.marketday import STATE_COLUMNS, MarketDay
 from recorder.lake.days.merge import SortedFiles
 from recorder.lake.gaps.missing import GapBook, MissingBooks, RecordedBy
 from recorder.lake.store.files import DAY_COMPRESSION_LEVEL, ParquetFile
 from recorder.lake.store.manifest import WHOLE_DAY, Commit, FileInfo, Manifest
+from recorder.lake.store.minutes import MADE_OF
 from recorder.lake.store.tables import DEPTH, FUNDING_TOLD, GAPS, MINUTES, STATE, TABLES, TRADES, Table
 from recorder.lake.units import HOUR_US
 
 FILE_ROWS: Final = 32_000_000
 """The first market after so many rows begins a new file: of books, after more than 1 GB."""
 Stopped: TypeAlias = Callable[[], bool]
-_JOINED: Final = {TRADES.name, DEPTH.name}
+JOINED: Final = {TRADES.name, DEPTH.name}
 """Made together: a trade's `mid_before` is a book's."""
 _MADE: Final = {MINUTES.name, FUNDING_TOLD.name}
 """Made of the others."""
-_ROLLED_UP: Final = {*_JOINED, STATE.name, *_MADE}
-_COUNTS: Final = (
-    (MINUTES, "trades", TRADES),
-    (MINUTES, "snapshots", DEPTH),
-    (MINUTES, "state_rows", STATE),
-    (FUNDING_TOLD, "states", STATE),
-)
-"""Columns that count the rows of a table that were summed up."""
+_ROLLED_UP: Final = {*JOINED, STATE.name, *_MADE}
 
 
 class CompactionError(Exception):
@@ -73,8 +66,8 @@ class Day:
     """A UTC day (`date`) of a lake, and all that its compaction follows from.
 
     `files` are all of the day, of all tables. `missing` says when books were not received. `again` names
-    tables to be made though nothing of them is new: what they were made by has changed. `stem` is new with
-    every call; drafts lie below `work`.
+    tables to be made though nothing of them is new: what they were made by has changed. `gone` names those of
+    which retention has removed rows of the day. `stem` is new with every call; drafts lie below `work`.
     """
 
     lake: Path
@@ -84,6 +77,7 @@ class Day:
     files: list[FileInfo]
     missing: MissingBooks
     again: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
 
     @property
     def start_us(self) -> int:
@@ -111,11 +105,9 @@ def compact_day(day: Day, stopped: Stopped) -> Commit:
     """
     files = [file for file in day.files if file.rows]
     due = {file.table for file in files if is_due(file) or file.table in day.again}
-    if due & _JOINED:
-        due |= {file.table for file in files if file.table in _JOINED}
-    rolled_up = set[str]()
-    if due & _ROLLED_UP and not _has_lost_rows(day):
-        rolled_up = due & _JOINED | _MADE
+    if due & JOINED:
+        due |= {file.table for file in files if file.table in JOINED}
+    rolled_up = _rolled_up(day, due) if due & _ROLLED_UP else set[str]()
     commit = Commit()
     try:
         for name in sorted(due - rolled_up):
@@ -131,16 +123,16 @@ def compact_day(day: Day, stopped: Stopped) -> Commit:
     return commit
 
 
-def _has_lost_rows(day: Day) -> bool:
-    """Whether rows have gone that were summed up: retention has taken them.
+def _rolled_up(day: Day, due: set[str]) -> set[str]:
+    """The tables to be made, or written with what is derived, from all rows together.
 
-    Then what was made of them stays as it is, and rows that came later are merged in without being summed up.
+    What was made of rows that retention has removed since stays as it is, and so does what was derived from
+    them: rows that came later are then merged in without being summed up.
     """
-    for made, column, table in _COUNTS:
-        summed = sum(pc.sum(pq.ParquetFile(path).read([column])[column]).as_py() for path in day.paths(made))
-        if summed > sum(file.rows for file in day.files if file.table == table.name):
-            return True
-    return False
+    kept = {file.table for file in day.files if file.rows and file.table in _MADE}
+    kept = {name for name in kept if day.gone.intersection(MADE_OF[name])}
+    derived = set[str]() if day.gone & JOINED or MINUTES.name in kept else due & JOINED
+    return (_MADE - kept) | derived
 
 
 class _DayFiles:
@@ -238,8 +230,10 @@ def _roll_up(day: Day, due: set[str], states: list[Path], stopped: Stopped) -> l
             if TRADES.name in due:
                 made[TRADES.name].write(block)
         of_market.add_states(state.rows(market))
-        made[MINUTES.name].write(of_market.minutes())
-        made[FUNDING_TOLD.name].write(of_market.funding_told())
+        if MINUTES.name in due:
+            made[MINUTES.name].write(of_market.minutes())
+        if FUNDING_TOLD.name in due:
+            made[FUNDING_TOLD.name].write(of_market.funding_told())
         for written in made.values():
             written.end_market()
     return [added for written in made.values() for added in written.close()]

@@ -6,7 +6,7 @@ has changed meanwhile; then it is done again.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -20,14 +20,17 @@ from recorder.lake.gaps.missing import MissingBooks
 from recorder.lake.grades.changes import GAP_REACH_US, Changes, Remembered
 from recorder.lake.spans import clip
 from recorder.lake.store.files import day_of
-from recorder.lake.store.manifest import Commit, FileInfo, Manifest
-from recorder.lake.store.tables import DEPTH, TABLES, TRADES
+from recorder.lake.store.manifest import Commit, Manifest
+from recorder.lake.store.minutes import MADE_OF, SUMMED_TABLES
+from recorder.lake.store.removed import removed_days
+from recorder.lake.store.tables import DEPTH, REMOVED, TABLES
 from recorder.lake.units import DAY_US
 
 CLOSED_S: Final = 3_600.0
 """A UTC day is taken for closed so long after its end and after its last row came: few come later."""
 COMPACTED: Final = "compacted/"
-"""Before a date, the name in the manifest of what the durations of its books were made by."""
+"""Before a date, the name in the manifest of what its durations and sums were made by beside its rows: when
+books were missed, and of which tables rows had been removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +115,20 @@ class Upkeep:
         files = [file for name in TABLES for file in manifest.files(name, date)]
         missing = books_missing(manifest, self._changes.known, date)
         name, made_by = f"{COMPACTED}{date}", digest_of(missing, self._changes.known, date)
+        removed = removed_days(manifest.lake, manifest.files(REMOVED.name))
+        gone = frozenset(table for table in SUMMED_TABLES if (table, date) in removed)
+        made_by += " ".join(sorted(gone)).encode()
         made = manifest.state(name)
         again = frozenset({DEPTH.name}) if made not in (None, made_by) else frozenset[str]()
-        day = Day(manifest.lake, manifest.work, date, stem, files, missing, again)
+        day = Day(manifest.lake, manifest.work, date, stem, files, missing, again, gone)
 
         def run(stopped: Stopped) -> Commit:
             commit = compact_day(day, stopped)
-            if _has_books(info for _, info in commit.added):
+            if any(info.table in (*MADE_OF, *SUMMED_TABLES) for _, info in commit.added):
                 commit.state[name] = made_by
             return commit
 
         return Job(f"compaction of {date}", run)
-
-
-def _has_books(files: Iterable[FileInfo]) -> bool:
-    return any(file.table in (DEPTH.name, TRADES.name) for file in files)
 
 
 def books_missing(manifest: Manifest, known: Remembered, date: str) -> MissingBooks:

@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from recorder.lake.days.compact import JOINED
 from recorder.lake.days.upkeep import COMPACTED
 from recorder.lake.grades.changes import Remembered
 from recorder.lake.grades.clocks import Clocks
@@ -21,9 +22,10 @@ from recorder.lake.proving.snapshot import Snapshot
 from recorder.lake.publishing.milestones import Beginning
 from recorder.lake.publishing.retention import RETIRED_STATE, retired
 from recorder.lake.store.compare import Comparer, Difference, Digest, Rows
-from recorder.lake.store.files import as_us, day_of, read_file
+from recorder.lake.store.files import day_of
 from recorder.lake.store.manifest import WHOLE_DAY, FileInfo
 from recorder.lake.store.minutes import MADE_OF
+from recorder.lake.store.removed import removed_days
 from recorder.lake.store.tables import (
     COVERAGE,
     DEPTH,
@@ -106,17 +108,6 @@ def makes(beginning: Beginning, table: Table) -> bool:
     return table is not REMOVED and (beginning.knows_gaps or table not in _BY_WHAT_WAS_BEFORE)
 
 
-def removed_days(lake: Snapshot) -> set[tuple[str, str]]:
-    """(table, day) of what retention removed."""
-    tables = [read_file(lake.lake / file.path, REMOVED) for file in lake.files if file.table == REMOVED.name]
-    days = [rows.filter(rows["day"].is_valid()) for rows in tables]
-    return {
-        (name, day_of(us))
-        for rows in days
-        for name, us in zip(rows["removed"].to_pylist(), as_us(rows["day"]).tolist(), strict=True)
-    }
-
-
 def prove(live: Snapshot, made: Made, beginning: Beginning, spill: Path, tell: Tell) -> Proof:
     """Compare a lake with what its journal makes of the same."""
     unjudged = retired(live.state.get(RETIRED_STATE)).unjudged
@@ -155,7 +146,7 @@ class _Sides:
 
     def __init__(self, live: Snapshot, fresh: Snapshot, exempt: Exempt) -> None:
         self.exempt = exempt
-        self.removed = removed_days(live)
+        self.removed = removed_days(live.lake, live.files)
         self._live, self._fresh = ((lake.lake, _by_day(lake)) for lake in (live, fresh))
         self._made_by = [_made_by(lake) for lake in (live, fresh)]
 
@@ -181,32 +172,21 @@ class _Sides:
     def both_have(self, table: Table, date: str) -> bool:
         return all((table.name, date) in files for _, files in (self._live, self._fresh))
 
-    def is_of_all_rows(self, table: Table, date: str) -> bool:
-        """Whether a table of MADE_OF is made of the same rows on both sides: none came since, nor any after
-        retention had removed the others."""
-        _, live = self._live
-        sources = [(name, date) for name in MADE_OF[table.name]]
-        added = any(
-            file.level != WHOLE_DAY
-            for _, files in (self._live, self._fresh)
-            for source in sources
-            for file in files.get(source, ())
-        )
-        late = any(source in self.removed and source in live for source in sources)
-        return not added and not late and self.alike(table, date)
-
     def alike(self, table: Table, date: str) -> bool:
-        """Whether a day is compacted on both sides, by the same gaps and with nothing added since, or on
-        neither."""
-        live, fresh = (
-            {file.level == WHOLE_DAY for file in files.get((table.name, date), ())}
+        """Whether a day is compacted on both sides, with all that its columns or rows are made of, by the
+        same gaps, with nothing removed before and nothing added since; or on neither."""
+        of = {table.name, *MADE_OF.get(table.name, ()), *(JOINED if table.name in JOINED else ())}
+        levels = {
+            file.level == WHOLE_DAY
             for _, files in (self._live, self._fresh)
-        )
-        return len(live | fresh) == 1 and self._made_by[0].get(date) == self._made_by[1].get(date)
+            for name in of
+            for file in files.get((name, date), ())
+        }
+        return len(levels) == 1 and self._made_by[0].get(date) == self._made_by[1].get(date)
 
 
 def _made_by(lake: Snapshot) -> dict[str, bytes]:
-    """By day what the durations of its books were made by."""
+    """By day what its durations and sums were made by, beside rows."""
     return {
         name.removeprefix(COMPACTED): made for name, made in lake.state.items() if name.startswith(COMPACTED)
     }
@@ -223,7 +203,7 @@ def _compare(sides: _Sides, table: Table, since: str, comparer: Comparer) -> _Co
     days = [date for date in sides.days(table) if date >= since]
     there = [date for date in days if (table.name, date) not in sides.removed]
     if table.name in MADE_OF:
-        there = [date for date in there if sides.both_have(table, date) and sides.is_of_all_rows(table, date)]
+        there = [date for date in there if sides.both_have(table, date) and sides.alike(table, date)]
     total, skipped, differing = Digest(0, 0, 0, 0), 0, list[str]()
     for date in there:
         live, fresh = (comparer.digest(rows) for rows in sides.rows(table, date))

@@ -6,12 +6,13 @@ old lake is whole, after it the next opening of the publisher makes the moves th
 
 import msgspec
 
-from recorder.lake.proving.proof import first_day, known, makes, removed_days
+from recorder.lake.proving.proof import first_day, known, makes
 from recorder.lake.proving.snapshot import Snapshot
 from recorder.lake.publishing.intake import DEDUPED
 from recorder.lake.publishing.milestones import MILESTONES_STATE, Beginning
 from recorder.lake.store.dedupe import Highs
 from recorder.lake.store.manifest import Commit, FileInfo, Manifest
+from recorder.lake.store.removed import removed_days
 from recorder.lake.store.tables import TABLES
 
 
@@ -22,7 +23,7 @@ def take_over(manifest: Manifest, old: Snapshot, fresh: Snapshot, beginning: Beg
         for table in TABLES.values()
         if makes(beginning, table)
     }
-    removed = removed_days(old)
+    removed = removed_days(old.lake, old.files)
 
     def replaced(file: FileInfo) -> bool:
         made = file.table in since and file.date >= since[file.table]

@@ -3,6 +3,7 @@
 import shutil
 import threading
 import time
+from datetime import timedelta
 
 import pyarrow as pa
 import pytest
@@ -20,6 +21,7 @@ from recorder.lake.store import manifest as manifests
 from recorder.lake.store.files import MERGED_COMPRESSION_LEVEL, in_order, read_file, write_file
 from recorder.lake.store.manifest import Commit, Manifest, read_files
 from recorder.lake.store.tables import TABLES
+from recorder.lake.units import DAY_US
 
 EVENING = at("2026-11-22T23:50")
 
@@ -145,6 +147,39 @@ class TestProof:
         told = "1 days that not both lakes have compacted with all their rows"
         assert {f"{name}: {told}" for name in ("minutes", "funding_told")} <= set(proof.left_out)
         live.end()
+
+    @pytest.mark.parametrize(
+        ("gone", "late"), [("state", "trade"), ("state", "book"), ("depth", "state"), ("depth", "trade")]
+    )
+    @pytest.mark.parametrize("closed", [True, False], ids=["compacted before", "not compacted before"])
+    def test_a_lake_of_which_retention_removed_rows_is_what_is_left_of_its_journals(
+        self, data_dir, gone, late, closed
+    ):
+        tape = Tape(data_dir, EVENING).session(("AAA",))
+        frames = {
+            "trade": lambda number, ms: trade("AAA", number, time_s=ms / 1000),
+            "book": lambda _, ms: book("AAA", ms),
+            "state": lambda *_: state("AAA"),
+        }
+
+        def record(number, *kinds):
+            tape.pass_time(7)
+            tape.frames(*(frames[kind](number, tape.now_ns // 1_000_000 - 100) for kind in kinds)).flush()
+
+        for number in range(1, 9):
+            record(number, "trade", "book", "state")
+        with Publisher(data_dir) as publisher:
+            catch_up(publisher)
+            if closed:
+                publisher.work_off(0.0)
+            assert publisher.retire({gone: timedelta(days=2)}, EVENING // 1_000 + 4 * DAY_US)
+            record(100, late)
+            catch_up(publisher)
+            publisher.work_off(0.0)
+        proof = proof_of(data_dir)
+        tape.kill()
+        assert differences(proof) == {}
+        assert f"{gone}: 1 days that retention removed" in proof.left_out
 
     @pytest.mark.parametrize("seed", [1, 2])
     def test_a_lake_published_in_many_small_steps_is_what_its_journal_makes_at_once(self, data_dir, seed):
