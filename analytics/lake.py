@@ -19,6 +19,7 @@ from analytics.spans import Moment, moment
 from analytics.tail import arrivals
 from analytics.views import quoted
 from recorder.lake.publishing.tail import TAILED
+from recorder.lake.store.dictionary import TOLD
 from recorder.lake.store.manifest import FileInfo
 from recorder.lake.store.tables import TABLES
 
@@ -80,7 +81,10 @@ class Lake:
         return self._chosen(name, asked_by(name), market, start, end)
 
     def describe(self, name: str) -> pl.DataFrame:
-        """What the columns of a view say: column, unit, definition."""
+        """What the columns of a table or a view say: column, unit, definition."""
+        if name in TOLD:
+            said = [(column, *told) for column, told in TOLD[name][1].items()]
+            return pl.DataFrame(said, schema=["column", "unit", "definition"], orient="row")
         asked = asked_by(name)
         columns = self._reader.columns(name)
         rows = [(column, *asked.says(column)) for column in columns]

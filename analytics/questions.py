@@ -137,6 +137,13 @@ class Question:
         subjects = (name for name, begun in SUBJECTS.items() if self.name.startswith(begun))
         return next(subjects, BUILDING_BLOCKS)
 
+    @property
+    def common(self) -> dict[str, Column]:
+        """The columns of COMMON that it has and its head does not tell of, in their order."""
+        select = self.sql.rpartition("\nSELECT\n")[2].partition("\nFROM ")[0]
+        names = re.findall(r"^ {4}(?:.*(?: AS |\.))?(\w+),?$", select, re.MULTILINE)
+        return {name: COMMON[name] for name in names if name in COMMON and name not in self.columns}
+
     def says(self, column: str) -> Column:
         """What a column of it says. Raises KeyError."""
         return self.columns[column] if column in self.columns else COMMON[column]

@@ -95,7 +95,8 @@ def meanings_view() -> str:
     told = [
         (table, column, *said) for table, (_, of_table) in TOLD.items() for column, said in of_table.items()
     ]
-    told += [(each.name, column, *said) for each in questions() for column, said in each.columns.items()]
+    for each in questions():
+        told += [(each.name, column, *said) for column, said in {**each.common, **each.columns}.items()]
     rows = ", ".join(f"({', '.join(map(quoted, row))})" for row in told)
     return (
         "CREATE OR REPLACE VIEW meanings AS "

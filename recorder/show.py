@@ -16,6 +16,8 @@ from rich.table import Table
 from analytics.lake import Lake
 
 Form = Literal["table", "csv", "json"]
+PROSE_CHARS: Final = 36
+"""A column of longer texts is broken into lines rather than the table given up."""
 MAX_TABLE_ROWS: Final = 1_000
 """A terminal table shows this many rows and says how many more there are; csv and json show all."""
 MAX_NOTICES: Final = 8
@@ -82,7 +84,8 @@ def _print_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table where it fits the terminal, else a block of lines for each row."""
     out = console()
     cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max([len(name), *(len(row[index]) for row in cells)]) for index, name in enumerate(names)]
+    columns = [[name, *(row[index] for row in cells)] for index, name in enumerate(names)]
+    widths = [PROSE_CHARS if _is_prose(column) else max(map(len, column)) for column in columns]
     if sum(widths) + 3 * len(widths) + 1 <= out.width:
         out.print(_table(names, rows))
         return
@@ -93,11 +96,17 @@ def _print_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
             out.print(f"  {name:<{wide}}  {cell}", markup=False, no_wrap=True, overflow="ellipsis")
 
 
+def _is_prose(column: Sequence[str]) -> bool:
+    """Whether a column's texts may be broken into lines: those that are long have words."""
+    long = [cell for cell in column if len(cell) > PROSE_CHARS]
+    return bool(long) and all(max(map(len, cell.split())) <= PROSE_CHARS // 2 for cell in long)
+
+
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     table = Table(header_style="bold")
     numeric = [any(isinstance(row[index], int | float) for row in rows[:50]) for index in range(len(names))]
     for name, is_number in zip(names, numeric, strict=True):
-        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
     for row in rows[:MAX_TABLE_ROWS]:
         table.add_row(*(_cell(value) for value in row))
     return table

@@ -86,3 +86,8 @@ def test_every_folder_of_code_is_a_room_with_rules_and_nearly_no_init():
     public = {"analytics", "charts"}  # they list their names
     inits = [path for path in MODULES if path.name == "__init__.py" and path.parent.name not in public]
     assert all(len(path.read_text().splitlines()) <= 5 for path in inits)
+
+
+@pytest.mark.parametrize("package", ["recorder", "analytics"])
+def test_who_uses_a_package_has_its_types(package):
+    assert (ROOT / package / "py.typed").is_file()

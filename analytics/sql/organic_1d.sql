@@ -26,9 +26,8 @@
 --       null where less than 0.1 of the day was observed.
 -- Note: first digits warns where benford_mad > 0.03 and benford_chi_square > 26.12, which chance exceeds once in 1,000 (8 degrees
 --       of freedom): few orders do not warn by chance. By Nigrini (2012) a benford_mad up to 0.006 is close conformity, to 0.012
---       acceptable, to 0.015 marginal, above it none. Ten minutes of six large markets in 2024 had 0.009 to 0.028: that bound
---       would warn of nearly all of them, twice it of none. Sizes that are few, or span less than a power of ten, do not follow
---       the law for reasons of their own.
+--       acceptable, to 0.015 marginal, above it none: the bound here is twice that, for sizes that are few, or span less than a
+--       power of ten, do not follow the law for reasons of their own.
 -- Note: one size warns where commonest_share > 0.25; inside the spread where inside_share > 0.5 (a price between bid and ask is
 --       nobody's quote, unless the book moved after it was last seen); sides without memory where side_autocorrelation + 2 / sqrt(orders) < 0.05
 --       (orders of one side follow each other in markets that were studied: Lillo and Farmer 2004); turnover to open interest where

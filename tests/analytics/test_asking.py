@@ -176,6 +176,11 @@ class TestNames:
         with pytest.raises(LakeNotFoundError, match="recorder run"):
             open_lake(tmp_path)
 
+    def test_describe_tells_of_a_tables_columns_too(self, lake):
+        told = lake.describe("trades")
+        assert told["column"].to_list()[:2] == ["market", "trade_id"]
+        assert told.null_count().sum_horizontal().item() == 0
+
     def test_describe_tells_unit_and_meaning_of_every_column(self, lake):
         told = lake.describe("spread_1h")
         assert told["column"].to_list() == lake.spread(every="1h").columns
