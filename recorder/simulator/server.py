@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,10 @@ from recorder.simulator.faults import Fault, FaultClock
 from recorder.simulator.hub import Connection, Hub
 from recorder.simulator.living import LivingExchange
 from recorder.simulator.mischief import Mischief, garbage
+from recorder.simulator.private.gate import Gate
+from recorder.simulator.private.keys import credentials
+from recorder.simulator.private.rest import PrivateInterface
+from recorder.simulator.private.venue import Venue
 from recorder.simulator.public_rest import CODE, RestInterface, answered
 from recorder.simulator.record import Record
 from recorder.simulator.replay import Replay
@@ -49,6 +54,8 @@ class Exchange:
             if settings.replay is None
             else Replay(settings.replay, settings.speed, keep_time=settings.keep_time)
         )
+        self.venue: Venue | None = getattr(self._source, "venue", None)
+        self._gate_keeper = Gate(self.credentials, settings.allowed_addresses)
         self._record = None if record is None else Record(record)
         self._hub = Hub(self._record)
         self._mischief = Mischief()
@@ -73,6 +80,11 @@ class Exchange:
         return f"ws://{self.settings.host}:{self._port}{WS_PATH}"
 
     @property
+    def credentials(self) -> dict[str, str]:
+        """Keys of the accounts by client id; they open nothing but this exchange."""
+        return credentials(self.settings.seed, self.settings.accounts)
+
+    @property
     def sent(self) -> Counter[tuple[str, str | None]]:
         """Pushes sent by (stream, market), counted once a connection; market is None for state."""
         return self._hub.sent
@@ -88,7 +100,10 @@ class Exchange:
         """Listen and let the markets live. Raises OSError where the port is taken."""
         app = web.Application(middlewares=[self._gateway])
         rest = RestInterface(self._source, self._clock_ns, limits=self.settings.limits)
-        app.add_routes([*rest.routes(), web.get(WS_PATH, self._serve_socket)])
+        private = PrivateInterface(
+            self.venue, self._gate_keeper, self._clock_ns, self._advance, limits=self.settings.limits
+        )
+        app.add_routes([*rest.routes(), *private.routes(), web.get(WS_PATH, self._serve_socket)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_WAIT_S)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.settings.host, self.settings.port)
@@ -139,18 +154,23 @@ class Exchange:
             self._source.begin(self.now_ns())
         for push in self._mischief.released(now_s):
             self._hub.publish(push)
-        for push in self._source.advance(self.now_ns(), self._hub.wanted):
-            by = self._mischief.withholds(push, now_s)
-            if by is None:
-                self._hub.publish(push)
-            elif by != "late":
-                self._hub.lose(push, by)
+        self._advance()
         self._hub.flush()
         if self._record is not None:
             self._record.flush()
         for connection in tuple(self._hub.connections.values()):
             if connection.open and now_s - connection.heard_s > self.settings.idle_close_s:
                 self._close_soon(connection)
+
+    def _advance(self) -> None:
+        """The source comes to the present, and what is new in it is sent."""
+        now_s = time.monotonic()
+        for push in self._source.advance(self.now_ns(), self._hub.wanted):
+            by = self._mischief.withholds(push, now_s)
+            if by is None:
+                self._hub.publish(push)
+            elif by != "late":
+                self._hub.lose(push, by)
 
     def _strike(self, fault: Fault, now_s: float) -> None:
         """A fault of the script happens."""
@@ -227,6 +247,7 @@ class Exchange:
             self._called(t_ns, request, unknown.status, None)
             raise
         self._called(t_ns, request, answer.status, answer.get(CODE))
+        answer.headers["Date"] = formatdate(self.now_ns() / 1e9, usegmt=True)
         await asyncio.sleep(self._mischief.slowness_s(request.path, now_s))
         return answer
 
