@@ -13,14 +13,11 @@ from recorder.simulator.limits import RateLimit
 from recorder.simulator.private import reading, trading
 from recorder.simulator.private.asked import read_body
 from recorder.simulator.private.gate import Gate
+from recorder.simulator.private.streams import NO_ACCOUNTS
 from recorder.simulator.private.venue import Venue
 from recorder.simulator.public_rest import Clock, answered
 from recorder.simulator.refused import RefusedError
 
-NO_ACCOUNTS: Final = (
-    refusals.WRONG_SIGNATURE[0],
-    "this exchange has no accounts: it was started without any, or replays a recording",
-)
 CALLS: Final = {**reading.READING, **trading.TRADING}
 
 
