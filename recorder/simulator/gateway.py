@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from recorder.exchange.answers import encode_refusal
 from recorder.exchange.signing import without_signature
@@ -26,7 +27,7 @@ class Gateway:
         self._clock = clock
         self._socket_path = socket_path
 
-    def middleware(self) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    def middleware(self) -> Middleware:
         """For the application."""
 
         @web.middleware

@@ -9,6 +9,7 @@ from recorder.exchange.endpoints import PERIOD_SECONDS
 from recorder.exchange.messages import Topic
 from recorder.simulator.catalogue import catalogue, market_spec
 from recorder.simulator.market import BookChanged, LivingMarket, Style, Traded
+from recorder.simulator.private.activity import Owner
 from recorder.simulator.private.desk import Fees
 from recorder.simulator.private.keys import credentials
 from recorder.simulator.private.units import rate
@@ -46,6 +47,15 @@ class LivingExchange:
         self.venue = self._venue(settings, start_ns) if settings.accounts else None
         """The accounts, where there are any."""
 
+        self._owners = self._owners_of(settings, start_ns)
+
+    def _owners_of(self, settings: SimulatorSettings, start_ns: int) -> list[Owner]:
+        per_minute = settings.account_activity
+        if self.venue is None or not per_minute:
+            return []
+        accounts = self.venue.desk.accounts.values()
+        return [Owner(self.venue, each, settings.seed, per_minute, start_ns) for each in accounts]
+
     def _venue(self, settings: SimulatorSettings, start_ns: int) -> Venue:
         fees = Fees(rate(settings.maker_fee), rate(settings.taker_fee))
         clients = tuple(credentials(settings.seed, settings.accounts))
@@ -66,15 +76,23 @@ class LivingExchange:
         """Let everything happen that is due, the states at their rhythm between."""
         now_ns = min(now_ns, self._now + self._catch_up)
         pushes: list[Push] = []
-        while self._next_state <= now_ns:
-            self._advance_markets(self._next_state, wanted, pushes)
-            if wanted.state:
-                pushes += self._state_push()
-            self._next_state += self._state_every
+        while (at := self._next_stop()) <= now_ns:
+            self._advance_markets(at, wanted, pushes)
+            for owner in self._owners:
+                if owner.next_ns == at:
+                    owner.act(at)
+            if at == self._next_state:
+                if wanted.state:
+                    pushes += self._state_push()
+                self._next_state += self._state_every
         self._advance_markets(now_ns, wanted, pushes)
         if self.venue is not None:
             self.venue.desk.now_us = self._now // 1_000
         return pushes
+
+    def _next_stop(self) -> int:
+        """When the markets have to stand still for a moment: for their states, or an account's owner."""
+        return min([self._next_state, *(owner.next_ns for owner in self._owners)])
 
     def _advance_markets(self, to_ns: int, wanted: Wanted, pushes: list[Push]) -> None:
         self._now = max(self._now, to_ns)
