@@ -56,6 +56,14 @@ class Floor:
     def sell(self, lots, ticks=None, **more):
         return self.order(Side.SELL, lots, ticks, **more)
 
+    def gather(self, lots, terms=None):
+        """Buy more than the book has at once, by and by."""
+        terms = terms or self.terms
+        while lots:
+            order = place(self.desk, self.me, Wish(terms, Side.BUY, lots), whole=False)
+            lots -= order.filled
+            self.wait(0.1)
+
     @property
     def position(self):
         return self.me.positions.get(self.name)
