@@ -45,7 +45,6 @@ class LivingExchange:
         for spec in catalogue(settings.markets, settings.seed):
             self._add(LivingMarket(spec, start_ns, self._style))
         self.venue = self._venue(settings, start_ns) if settings.accounts else None
-        """The accounts, where there are any."""
 
         self._owners = self._owners_of(settings, start_ns)
 

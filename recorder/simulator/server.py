@@ -19,7 +19,6 @@ from recorder.simulator.private.gate import Gate
 from recorder.simulator.private.keys import credentials
 from recorder.simulator.private.rest import PrivateInterface
 from recorder.simulator.private.streams import PrivateStreams
-from recorder.simulator.private.venue import Venue
 from recorder.simulator.public_rest import RestInterface
 from recorder.simulator.record import Record
 from recorder.simulator.replay import Replay
@@ -54,7 +53,7 @@ class Exchange:
             if settings.replay is None
             else Replay(settings.replay, settings.speed, keep_time=settings.keep_time)
         )
-        self.venue: Venue | None = getattr(self._source, "venue", None)
+        self.venue = self._source.venue
         self._gate = Gate(self.credentials, settings.allowed_addresses)
         self._private = PrivateStreams(self.venue, self._gate, self._clock_ns)
         self._record = None if record is None else Record(record)

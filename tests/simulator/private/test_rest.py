@@ -292,3 +292,11 @@ async def test_an_order_is_a_public_trade_of_its_time_and_in_the_candle(simulate
     assert {trade["type"] for trade in seen} == {"buy"}
     assert before - 0.001 <= order["create_time"] <= time.time()
     assert (order["status"], order["filled"], order["left"]) == (3, "0.0137", "0")
+
+
+async def test_the_record_of_calls_holds_no_signature(simulated, signed, tmp_path):
+    record = tmp_path / "sent.ndjson"
+    async with simulated(markets=1, accounts=1, record=record) as client:
+        await signed(client).data("order/pending", page=1)
+    calls = [json.loads(line) for line in record.read_text().splitlines() if '"rest"' in line]
+    assert [(call["query"], call["code"]) for call in calls] == [({"page": "1"}, 0)]
