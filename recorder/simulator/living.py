@@ -9,7 +9,7 @@ from recorder.exchange.endpoints import PERIOD_SECONDS
 from recorder.exchange.messages import Topic
 from recorder.simulator.catalogue import catalogue, market_spec
 from recorder.simulator.market import BookChanged, LivingMarket, Style, Traded
-from recorder.simulator.private.activity import Owner
+from recorder.simulator.private.activity import SimulatedOwner
 from recorder.simulator.private.desk import Fees
 from recorder.simulator.private.keys import credentials
 from recorder.simulator.private.units import rate
@@ -45,15 +45,14 @@ class LivingExchange:
         for spec in catalogue(settings.markets, settings.seed):
             self._add(LivingMarket(spec, start_ns, self._style))
         self.venue = self._venue(settings, start_ns) if settings.accounts else None
-
         self._owners = self._owners_of(settings, start_ns)
 
-    def _owners_of(self, settings: SimulatorSettings, start_ns: int) -> list[Owner]:
+    def _owners_of(self, settings: SimulatorSettings, start_ns: int) -> list[SimulatedOwner]:
         per_minute = settings.account_activity
         if self.venue is None or not per_minute:
             return []
         accounts = self.venue.desk.accounts.values()
-        return [Owner(self.venue, each, settings.seed, per_minute, start_ns) for each in accounts]
+        return [SimulatedOwner(self.venue, each, settings.seed, per_minute, start_ns) for each in accounts]
 
     def _venue(self, settings: SimulatorSettings, start_ns: int) -> Venue:
         fees = Fees(rate(settings.maker_fee), rate(settings.taker_fee))

@@ -29,7 +29,7 @@ AT_MOST: Final = 12
 """Typical orders in one position; beyond that the owner closes it."""
 
 
-class Owner:
+class SimulatedOwner:
     """One account's owner, who does something about `per_minute` times a minute."""
 
     def __init__(self, venue: Venue, account: Account, seed: int, per_minute: float, start_ns: int) -> None:

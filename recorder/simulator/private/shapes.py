@@ -4,9 +4,10 @@ Sums that the document cuts to four decimals are cut here, too (fees, values and
 balances, the ledger and the whole form of a position have all their digits.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
-from recorder.exchange.enums import OrderStatus
+from recorder.exchange.enums import OrderStatus, PositionType
 from recorder.simulator.private.accounts import Account, Entry
 from recorder.simulator.private.desk import Desk
 from recorder.simulator.private.orders import Fill, Order, StopOrder
@@ -170,7 +171,6 @@ def position_whole(desk: Desk, account: Account, position: Position) -> dict[str
     """A position as position/margin answers it, and pushes tell it: every field with every digit."""
     terms, mark = position.terms, desk.mark(position.terms.market)
     spare = desk.spare(account, position)
-    is_cross = bool(spare)
     return {
         "position_id": position.id,
         "profit_unreal": exact(position.unreal(mark)),
@@ -195,7 +195,7 @@ def position_whole(desk: Desk, account: Account, position: Position) -> dict[str
         "close_left": terms.amount(account.close_left(position)),
         "open_price": padded(open_price(position)),
         "open_val": padded(position.open_value),
-        "open_margin_imply": padded(open_margin(position, spare)) if is_cross else "0",
+        "open_margin_imply": _implied(open_margin, position, spare),
         "mainten_margin_amount": padded(position.maintenance),
         "leverage": str(position.leverage),
         "profit_real": padded(position.profit_real),
@@ -206,8 +206,8 @@ def position_whole(desk: Desk, account: Account, position: Position) -> dict[str
         "liq_order_price": terms.spec.price(position.liq_ticks),
         "fee_asset": "",
         "bkr_price": padded(bankruptcy_price(position, spare)),
-        "liq_price_imply": padded(liquidation_price(position, spare)) if is_cross else "0",
-        "bkr_price_imply": padded(bankruptcy_price(position, spare)) if is_cross else "0",
+        "liq_price_imply": _implied(liquidation_price, position, spare),
+        "bkr_price_imply": _implied(bankruptcy_price, position, spare),
         "adl_sort": place_in_queue(position, mark),
         "total": position.fills,
     }
@@ -223,6 +223,11 @@ def adjustable_shape(desk: Desk, account: Account, position: Position) -> dict[s
         "margin_amount": exact(position.margin),
         "max_removable_margin": exact(removable(position, desk.mark(terms.market))),
     }
+
+
+def _implied(formula: Callable[[Position, int], int], position: Position, spare: int) -> str:
+    """A figure with all that stands behind a cross position; 0 for an isolated one, as in the document."""
+    return padded(formula(position, spare)) if position.type is PositionType.CROSS else "0"
 
 
 def _prec(terms: Terms) -> int:

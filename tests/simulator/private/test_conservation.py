@@ -117,9 +117,12 @@ def signed(fill):
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(seed=st.integers(0, 5), steps=STEPS)
-def test_money_is_conserved_whatever_happens(floor, seed, steps):
+@given(seed=st.integers(0, 5), is_poor=st.booleans(), steps=STEPS)
+def test_money_is_conserved_whatever_happens(floor, seed, is_poor, steps):
     there = floor(accounts=2, ranks=RANKS, seed=seed, rate=5)
+    if is_poor:  # so that money is short again and again
+        for account in there.accounts:
+            there.venue.deposit(account, "USDT", -99_500 * ONE)
     play = Play(there)
     for who, where, operation in steps:
         play.do(who, where, operation)
