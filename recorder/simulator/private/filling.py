@@ -1,9 +1,11 @@
 """What a fill does to an account: fees, profits, margins, the position and the order."""
 
+import itertools
+
 from recorder.exchange.enums import OrderStatus, OrderType, PositionSide, PositionType, Role
 from recorder.simulator.private.accounts import Account, Business, Event, Pot
 from recorder.simulator.private.desk import Desk
-from recorder.simulator.private.orders import USUAL, Fill, Order
+from recorder.simulator.private.orders import Fill, Order
 from recorder.simulator.private.positions import Position
 from recorder.simulator.private.telling import tell_assets, tell_order, tell_position
 from recorder.simulator.private.terms import Terms
@@ -39,6 +41,17 @@ def _fee(desk: Desk, account: Account, order: Order, value: int, role: Role) -> 
     return fee
 
 
+def _own_time(desk: Desk, account: Account, order: Order, ticks: int, lots: int) -> int:
+    """Now, or the first microsecond after it in which the order has no such fill: the wire gives fills no id,
+    and order, time, price and amount together name one."""
+    taken = {
+        fill.time_us
+        for fill in itertools.takewhile(lambda each: each.time_us >= desk.now_us, reversed(account.fills))
+        if fill.order is order and (fill.ticks, fill.lots) == (ticks, lots)
+    }
+    return next(time_us for time_us in itertools.count(desk.now_us) if time_us not in taken)
+
+
 def _close(
     desk: Desk, account: Account, position: Position, order: Order, trade: tuple[int, int, Role]
 ) -> None:
@@ -46,7 +59,9 @@ def _close(
     fee = _fee(desk, account, order, order.terms.value(ticks, lots), role)
     profit = reduce(desk, account, position, ticks, lots)
     position.profit_real -= fee
-    account.fills.append(Fill(order, desk.now_us, ticks, lots, role, fee, profit, USUAL))
+    account.fills.append(
+        Fill(order, _own_time(desk, account, order, ticks, lots), ticks, lots, role, fee, profit)
+    )
     tell_position(desk, account, position, Event.CHANGED if position.lots else Event.CLOSED)
 
 
@@ -84,7 +99,9 @@ def _open(desk: Desk, account: Account, order: Order, ticks: int, lots: int, rol
     position.update_us = desk.now_us
     position.stop_loss = order.stop_loss or position.stop_loss
     position.take_profit = order.take_profit or position.take_profit
-    account.fills.append(Fill(order, desk.now_us, ticks, lots, role, fee, None, USUAL))
+    account.fills.append(
+        Fill(order, _own_time(desk, account, order, ticks, lots), ticks, lots, role, fee, None)
+    )
     tell_position(desk, account, position, event)
 
 

@@ -35,6 +35,15 @@ def test_an_order_the_other_way_closes_first_and_opens_with_the_rest(floor):
     there.audit()
 
 
+def test_order_time_price_and_amount_name_a_fill(floor):
+    there = floor()
+    there.buy(10)
+    there.sell(20)  # half of it closes and half of it opens, at one price
+    names = [(fill.order.id, fill.time_us, fill.ticks, fill.lots) for fill in there.me.fills]
+    assert len(set(names)) == len(names) >= 3
+    assert max(fill.time_us for fill in there.me.fills) <= there.desk.now_us + 1
+
+
 def test_closing_pays_the_difference_of_the_prices(floor):
     there = floor(fees=("0", "0"))
     there.buy(10)
