@@ -88,6 +88,12 @@ class TestFailure:
         assert "Traceback" not in done.stderr
         assert done.stderr.startswith("recorder:")
 
+    def test_a_replay_has_no_accounts(self, tmp_path):
+        (tmp_path / "frames.ndjson").touch()
+        done = recorder("simulate", "--port", 0, "--replay", tmp_path / "frames.ndjson", "--accounts", 1)
+        assert done.returncode == 1
+        assert "a replayed recording has none" in done.stderr
+
     def test_a_fault_script_with_a_mistake_is_a_message(self, tmp_path):
         script = tmp_path / "faults.toml"
         script.write_text('[[fault]]\nat = 1\nkind = "earthquake"\n')

@@ -129,11 +129,19 @@ def simulate(  # noqa: PLR0913, PLR0917  # one flag a property of the exchange
     speed: Annotated[float, typer.Option(min=1.0, max=50.0, help="Of the replay, times real time")] = 1.0,
     keep_time: Annotated[bool, typer.Option(help="Leave a replay's event times as recorded")] = False,
     candle_order: Annotated[Literal["ohlc", "ochl"], typer.Option(help="Candle columns")] = "ohlc",
+    accounts: Annotated[
+        int | None, typer.Option(min=0, max=100, help="With demo keys. Default: 1, of a replay 0")
+    ] = None,
+    account_activity: Annotated[
+        float, typer.Option(min=0, max=600, help="Deeds a minute of each account's simulated owner")
+    ] = 0.0,
     log: Annotated[Path | None, typer.Option(help="Write every push sent to this file, NDJSON")] = None,
     data_dir: DataDir = None,  # noqa: ARG001  # every command takes it
     config: Config = None,  # noqa: ARG001
 ) -> None:
     """The simulated exchange alone: REST and WebSocket on one loopback port.
+
+    It prints the keys of its demo accounts, which are of no use anywhere else.
 
     Example: `recorder simulate --port 8080 --markets 50 --rate 5`, then in another terminal
     `recorder run --rest-url http://127.0.0.1:8080 --ws-url ws://127.0.0.1:8080/ws`
@@ -156,6 +164,8 @@ def simulate(  # noqa: PLR0913, PLR0917  # one flag a property of the exchange
             speed=speed,
             keep_time=keep_time,
             candle_order=candle_order,
+            accounts=accounts if accounts is not None else int(replay is None),
+            account_activity=account_activity,
         )
         uvloop.run(_simulate(settings, log))
     except (ValueError, OSError) as error:
@@ -170,6 +180,8 @@ async def _simulate(settings: Any, log: Path | None) -> None:
     await exchange.start()
     typer.echo(f"REST       {exchange.rest_url}")
     typer.echo(f"WebSocket  {exchange.ws_url}")
+    for client_id, client_key in exchange.credentials.items():
+        typer.echo(f"Account    {client_id}, key {client_key}")
     sys.stdout.flush()
     await stop.wait()
     await exchange.stop()

@@ -30,11 +30,11 @@ class Side:
         index = bisect_left(self.keys, key)
         if index < len(self.keys) and self.keys[index] == key:
             self.lots[index] = lots
-            self._texts[index] = self._text(key, lots)
+            self._texts[index] = self.text(key, lots)
         else:
             self.keys.insert(index, key)
             self.lots.insert(index, lots)
-            self._texts.insert(index, self._text(key, lots))
+            self._texts.insert(index, self.text(key, lots))
 
     def drop(self, index: int) -> None:
         """Take a level out."""
@@ -44,7 +44,8 @@ class Side:
         """The best levels as JSON: `[["price","quantity"],...]`."""
         return f"[{','.join(self._texts[:levels])}]".encode()
 
-    def _text(self, key: int, lots: int) -> str:
+    def text(self, key: int, lots: int) -> str:
+        """One level as JSON."""
         price = self._prices.get(key)
         if price is None:
             if len(self._prices) >= PRICE_TEXTS:
@@ -62,9 +63,9 @@ class OrderBook:
         self._levels = levels
         self.asks = Side(spec, 1)
         self.bids = Side(spec, -1)
-        self.bids.put(-spec.start_ticks, self._size())
-        self.asks.put(spec.start_ticks + 1, self._size())
-        self._refill()
+        self.bids.put(-spec.start_ticks, self.size())
+        self.asks.put(spec.start_ticks + 1, self.size())
+        self.refill()
 
     @property
     def bid(self) -> int:
@@ -84,15 +85,15 @@ class OrderBook:
             self._reprice(fair)  # a wide spread invites quotes before anything else
         elif draw < 0.45:
             index = min(int(self._chance.expovariate(0.25)), len(side.keys) - 1)
-            side.put(side.keys[index], self._size())
+            side.put(side.keys[index], self.size())
         elif draw < 0.75:
             self._reprice(fair)
         elif draw < 0.9:
             key = side.keys[0] + self._chance.randint(1, self._spec.gap_ticks * self._levels)
-            side.put(key, self._size())
+            side.put(key, self.size())
         elif len(side.keys) > 1:
             side.drop(self._chance.randrange(1, len(side.keys)))
-        self._refill()
+        self.refill()
 
     def take(self, buy: bool, lots: int) -> list[tuple[int, int]]:
         """A taker order: (price in ticks, lots) of each level it hit, best first."""
@@ -107,7 +108,7 @@ class OrderBook:
                 side.drop(0)
             else:
                 side.put(key, there - filled)
-        self._refill()
+        self.refill()
         return fills
 
     def _reprice(self, fair: float) -> None:
@@ -120,11 +121,11 @@ class OrderBook:
                     break
                 side.drop(0)
         if self.bid < bid < self.ask:
-            self.bids.put(-bid, self._size())
+            self.bids.put(-bid, self.size())
         if self.bid < ask < self.ask:
-            self.asks.put(ask, self._size())
+            self.asks.put(ask, self.size())
 
-    def _refill(self) -> None:
+    def refill(self) -> None:
         """Keep the depth close to the touch: what lies too far out goes, what is missing is quoted."""
         reach = max(2, self._spec.gap_ticks) * self._levels
         for side in (self.asks, self.bids):
@@ -137,7 +138,8 @@ class OrderBook:
                 index = bisect_left(keys, key)
                 if index < len(keys) and keys[index] == key:
                     key = keys[-1] + 1  # taken: one behind the last is always free
-                side.put(key, self._size())
+                side.put(key, self.size())
 
-    def _size(self) -> int:
+    def size(self) -> int:
+        """The lots of a new level."""
         return max(1, int(self._spec.order_lots * self._chance.lognormvariate(0.0, 1.0)))

@@ -49,6 +49,8 @@ class Connection:
         self.topics: set[Topic] = set()
         self.heard_s = time.monotonic()
         self.open = True
+        peer = transport.get_extra_info("peername")
+        self.address: str | None = peer[0] if isinstance(peer, tuple) else None
         self._transport = transport
         self._outbox: list[bytes] = []
 

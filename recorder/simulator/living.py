@@ -9,6 +9,11 @@ from recorder.exchange.endpoints import PERIOD_SECONDS
 from recorder.exchange.messages import Topic
 from recorder.simulator.catalogue import catalogue, market_spec
 from recorder.simulator.market import BookChanged, LivingMarket, Style, Traded
+from recorder.simulator.private.activity import SimulatedOwner
+from recorder.simulator.private.desk import Fees
+from recorder.simulator.private.keys import credentials
+from recorder.simulator.private.units import rate
+from recorder.simulator.private.venue import Venue
 from recorder.simulator.settings import MAX_MARKETS, SimulatorSettings
 from recorder.simulator.source import Push, Wanted
 
@@ -39,6 +44,20 @@ class LivingExchange:
         self._next_rank = settings.markets
         for spec in catalogue(settings.markets, settings.seed):
             self._add(LivingMarket(spec, start_ns, self._style))
+        self.venue = self._venue(settings, start_ns) if settings.accounts else None
+        self._owners = self._owners_of(settings, start_ns)
+
+    def _owners_of(self, settings: SimulatorSettings, start_ns: int) -> list[SimulatedOwner]:
+        per_minute = settings.account_activity
+        if self.venue is None or not per_minute:
+            return []
+        accounts = self.venue.desk.accounts.values()
+        return [SimulatedOwner(self.venue, each, settings.seed, per_minute, start_ns) for each in accounts]
+
+    def _venue(self, settings: SimulatorSettings, start_ns: int) -> Venue:
+        fees = Fees(rate(settings.maker_fee), rate(settings.taker_fee))
+        clients = tuple(credentials(settings.seed, settings.accounts))
+        return Venue(self._markets, fees, start_ns // 1_000, clients)
 
     def _add(self, market: LivingMarket) -> None:
         self._markets[market.spec.name] = market
@@ -55,24 +74,37 @@ class LivingExchange:
         """Let everything happen that is due, the states at their rhythm between."""
         now_ns = min(now_ns, self._now + self._catch_up)
         pushes: list[Push] = []
-        while self._next_state <= now_ns:
-            self._advance_markets(self._next_state, wanted, pushes)
-            if wanted.state:
-                pushes += self._state_push()
-            self._next_state += self._state_every
+        while (at := self._next_stop()) <= now_ns:
+            self._advance_markets(at, wanted, pushes)
+            for owner in self._owners:
+                if owner.next_ns == at:
+                    owner.act(at)
+            if at == self._next_state:
+                if wanted.state:
+                    pushes += self._state_push()
+                self._next_state += self._state_every
         self._advance_markets(now_ns, wanted, pushes)
+        if self.venue is not None:
+            self.venue.desk.now_us = self._now // 1_000
         return pushes
+
+    def _next_stop(self) -> int:
+        """When the markets have to stand still for a moment: for their states, or an account's owner."""
+        return min([self._next_state, *(owner.next_ns for owner in self._owners)])
 
     def _advance_markets(self, to_ns: int, wanted: Wanted, pushes: list[Push]) -> None:
         self._now = max(self._now, to_ns)
         fresh: list[Push] = []
+        self._account_events(wanted, fresh)
         while self._due and self._due[0][0] <= to_ns:
             name = self._due[0][1]
             market = self._markets.get(name)
             if market is None:
                 heapq.heappop(self._due)  # delisted
                 continue
-            self._events(market, to_ns, wanted, fresh)
+            # What happens to accounts happens in the order of time over all their markets.
+            until_ns = to_ns if market.owner is None else self._due[0][0]
+            self._events(market, until_ns, wanted, fresh)
             heapq.heapreplace(self._due, (market.next_ns, name))
         fresh.sort(key=_time)
         pushes += fresh
@@ -92,6 +124,15 @@ class LivingExchange:
                 topic = Topic("kline", name, event.period)
                 payload = encode_push("kline", kline_result(event.period, event.rows, name))
                 pushes.append(Push(event.t_ns, topic, payload))
+
+    def _account_events(self, wanted: Wanted, pushes: list[Push]) -> None:
+        """What accounts have done to markets since, which need not be due."""
+        if self.venue is None:
+            return
+        for name in sorted(self.venue.desk.touched & self._markets.keys()):
+            market = self._markets[name]
+            self._events(market, market.now_us * 1_000, wanted, pushes)
+        self.venue.desk.touched.clear()
 
     def _state_push(self) -> list[Push]:
         states = self.states()
@@ -155,6 +196,8 @@ class LivingExchange:
 
     def delist_market(self, name: str) -> None:
         """Take a market off the list: it has no more news and cannot be asked."""
+        if self.venue is not None and name in self._markets:
+            self.venue.delisted(name)
         self._markets.pop(name, None)
 
 

@@ -16,11 +16,13 @@ import msgspec
 from recorder.exchange.encoding import candle_row, trade_result
 from recorder.exchange.endpoints import PERIOD_SECONDS
 from recorder.exchange.messages import Candle, CandleOrder, Topic, Trade
-from recorder.simulator.book import OrderBook
+from recorder.simulator.book import MAX_FILLS, OrderBook
 from recorder.simulator.candles import MINUTE_S, Bar, CandleSeries
 from recorder.simulator.catalogue import MarketSpec
 from recorder.simulator.decimals import fixed, plain
 from recorder.simulator.figures import INSURANCE_PREC, RATE_PREC, Figures
+from recorder.simulator.private import crossing
+from recorder.simulator.private.resting import Owner, Resting
 
 US: Final = 1_000_000
 """Microseconds in a second: the timeline's unit."""
@@ -91,7 +93,7 @@ class LivingMarket:
         self.figures = Figures(spec, chance, start_s)
         self.candles = CandleSeries(spec, style.seed, start_s, aged=aged, rate=style.rate)
         self.deals: deque[Trade] = deque(maxlen=DEALS_KEPT)
-        self._last = spec.start_ticks
+        self.last = spec.start_ticks
         self._trade_id = start // 1_000  # the start in ms: a restarted market never uses an id twice
         self._orders_per_us = spec.orders_per_s * style.rate / US
         self._edits_per_us = spec.edits_per_s * style.rate / US
@@ -108,11 +110,21 @@ class LivingMarket:
         self._book_changed = True
         self._candle_changed = False
         self._kline_minute = start_s // MINUTE_S
+        self._fresh: list[Event] = []
+        self.resting = Resting()
+        """What accounts have in the book beside its maker's levels; mostly empty."""
+        self.owner: Owner | None = None
+        """Who looks after the accounts' orders and positions here, while there are any."""
 
     @property
     def next_ns(self) -> int:
         """When something happens next."""
         return self._next() * 1_000
+
+    @property
+    def now_us(self) -> int:
+        """How far the market has come."""
+        return self._now
 
     def _next(self) -> int:
         return min(self._next_edit, self._next_order, self._next_depth, self._next_kline, self._next_second)
@@ -120,7 +132,7 @@ class LivingMarket:
     def advance(self, to_ns: int, *, depth: bool = True, periods: tuple[str, ...] = ("1min",)) -> list[Event]:
         """What happened up to and including `to_ns`, in order; books if `depth`, candles of `periods`."""
         to = to_ns // 1_000
-        events: list[Event] = []
+        events = self._fresh
         while (now := self._next()) <= to:
             self._now = now
             if now == self._next_second:
@@ -129,8 +141,10 @@ class LivingMarket:
                 self.book.edit(self.figures.fair)
                 self._book_changed = True
                 self._next_edit = now + self._gap(self._edits_per_us)
+                if self.resting:
+                    self.uncross()
             elif now == self._next_order:
-                self._order(now, events)
+                self._order(now)
             elif now == self._next_depth:
                 self._next_depth = now + self._depth_every
                 if self._book_changed and depth:
@@ -139,6 +153,7 @@ class LivingMarket:
             else:
                 self._kline(now, periods, events)
         self._now = max(self._now, to)
+        self._fresh = []
         return events
 
     def _gap(self, per_us: float) -> int:
@@ -153,31 +168,73 @@ class LivingMarket:
         seconds = now // US
         self._activity = self._activity_at(seconds)
         self.candles.roll(seconds)
+        settles_s = self.figures.settles_s
         self.figures.step(seconds, (self.book.bid + self.book.ask) / 2, self._activity)
+        if self.owner is not None:
+            if self.figures.settles_s != settles_s:
+                self.owner.settled(self.spec.name, now)
+            self.owner.check(self.spec.name, now)
 
-    def _order(self, now: int, events: list[Event]) -> None:
+    def _order(self, now: int) -> None:
         """A taker order, more often towards the fundamental; all its fills carry one time."""
         self._next_order = now + self._gap(self._orders_per_us)
         book, figures = self.book, self.figures
         lean = figures.fair - (book.bid + book.ask) / 2
         buy = self._chance.random() < 0.5 + max(-0.3, min(0.3, lean / (10 * self.spec.gap_ticks)))
         lots = max(1, int(self.spec.order_lots * self._chance.lognormvariate(-0.5, 1.0)))
-        for ticks, filled in book.take(buy, lots):
-            trade = Trade(
-                id=self._trade_id,
-                market=self.spec.name,
-                price=self.spec.price(ticks),
-                amount=self.spec.amount(filled),
-                type="buy" if buy else "sell",
-                time=now / US,
-            )
-            self._trade_id += 1
-            self._last = ticks
-            self.candles.add(ticks, filled)
-            figures.trade(buy, filled)
-            self.deals.append(trade)
-            events.append(Traded(now * 1_000, trade))
+        if self.resting:
+            crossing.cross(self, buy, lots, most=MAX_FILLS)
+        else:
+            for ticks, filled in book.take(buy, lots):
+                self.trade(buy, ticks, filled)
         self._book_changed = self._candle_changed = True
+        if self.owner is not None:
+            self.owner.check(self.spec.name, now)
+
+    def trade(self, buy: bool, ticks: int, lots: int) -> None:
+        """A trade of now; `buy` is the taker's side."""
+        trade = Trade(
+            id=self._trade_id,
+            market=self.spec.name,
+            price=self.spec.price(ticks),
+            amount=self.spec.amount(lots),
+            type="buy" if buy else "sell",
+            time=self._now / US,
+        )
+        self._trade_id += 1
+        self.last = ticks
+        self.candles.add(ticks, lots)
+        self.figures.trade(buy, lots)
+        self.deals.append(trade)
+        self._fresh.append(Traded(self._now * 1_000, trade))
+
+    # --- what accounts do here ---
+
+    def take(self, buy: bool, lots: int, limit: int | None, now_us: int) -> list[tuple[int, int]]:
+        """An account's taker order at `now_us`, up to which the market has been advanced: (price in ticks,
+        lots) of what it hit, best first, none beyond the price `limit`."""
+        self._now = max(self._now, now_us)
+        fills = crossing.cross(self, buy, lots, limit)
+        self._book_changed = self._candle_changed = True
+        return fills
+
+    def rest(self, buy: bool, ticks: int, order_id: int, lots: int) -> None:
+        """An account's order waits in the book from now on."""
+        self.resting.add(buy, ticks, order_id, lots)
+        self._book_changed = True
+        self.uncross()
+
+    def withdraw(self, buy: bool, ticks: int, order_id: int) -> None:
+        """It waits no more."""
+        self.resting.remove(buy, ticks, order_id)
+        self._book_changed = True
+
+    def uncross(self) -> None:
+        """Makers who quote through an account's order trade with it."""
+        if crossing.uncross(self):
+            self._book_changed = self._candle_changed = True
+            if self.owner is not None:
+                self.owner.check(self.spec.name, self._now)
 
     def _kline(self, now: int, periods: tuple[str, ...], events: list[Event]) -> None:
         self._next_kline = now + self._kline_every
@@ -196,10 +253,10 @@ class LivingMarket:
     def depth(self) -> dict[str, Any]:
         """The `result` of `update.depth`: the book now, and its time in ms."""
         return {
-            "asks": msgspec.Raw(self.book.asks.json(self._style.levels)),
-            "bids": msgspec.Raw(self.book.bids.json(self._style.levels)),
+            "asks": msgspec.Raw(crossing.shown(self, self.book.asks, self._style.levels)),
+            "bids": msgspec.Raw(crossing.shown(self, self.book.bids, self._style.levels)),
             "index_price": self.spec.price(self.figures.index),
-            "last": self.spec.price(self._last),
+            "last": self.spec.price(self.last),
             "market": self.spec.name,
             "sign_price": self.spec.price(self.figures.mark),
             "time": self._now // 1_000,
@@ -227,12 +284,12 @@ class LivingMarket:
     def state(self) -> dict[str, Any]:
         """The market's state, the wire's names."""
         spec, figures, day = self.spec, self.figures, self.candles.day()
-        change = (self._last - day.open) * 10**CHANGE_PREC
+        change = (self.last - day.open) * 10**CHANGE_PREC
         return {
             "market": spec.name,
             "amount": spec.turnover(day.turnover),
             "high": spec.price(day.high),
-            "last": spec.price(self._last),
+            "last": spec.price(self.last),
             "low": spec.price(day.low),
             "open": spec.price(day.open),
             "change": plain(abs(change) // day.open * (1 if change >= 0 else -1), CHANGE_PREC),

@@ -10,6 +10,7 @@ from recorder.exchange import endpoints, refusals
 from recorder.exchange.answers import encode_answer, encode_refusal
 from recorder.exchange.endpoints import PERIOD_SECONDS, Endpoint
 from recorder.simulator.limits import RateLimit
+from recorder.simulator.refused import RefusedError
 from recorder.simulator.source import Source
 
 MAX_KLINE_ROWS: Final = 1_000
@@ -21,15 +22,6 @@ Clock = Callable[[], int]
 """The exchange's time in ns."""
 CODE: Final = web.ResponseKey("code", int)
 """Where a response keeps the code that its body tells."""
-
-
-class RefusedError(Exception):
-    """A call that is answered with a code other than 0."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 def answered(code: int, body: bytes) -> web.Response:

@@ -85,6 +85,10 @@ class Replay:
         self._replayed_ns = self._first_ns
         self.ended = False
 
+    @property
+    def venue(self) -> None:
+        """A recording has no accounts."""
+
     def _scan(self) -> int:
         """Find the markets and the first time."""
         first_ns: int | None = None

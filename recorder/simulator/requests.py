@@ -14,13 +14,12 @@ from recorder.exchange.refusals import (
     UNKNOWN_PERIOD,
 )
 from recorder.simulator.hub import Connection, Hub, frame_bytes
+from recorder.simulator.private.streams import METHODS, PrivateStreams
+from recorder.simulator.refused import RefusedError
 from recorder.simulator.source import Push, Source
 
 MAX_TOPICS: Final = 4_000
 """Subscriptions one connection may hold here; the venue's own number is not documented."""
-SIGNATURE_ERROR: Final = 1_010_313
-PRIVATE: Final = ("sign", *(f"{action}.{name}" for action in ("subscribe", "unsubscribe")
-                            for name in ("sign", "position", "order", "asset")))  # fmt: skip
 UNNAMED: Final = Request("", {}, 0)
 
 
@@ -33,7 +32,9 @@ def read_request(text: str) -> Request:
     return Request(request.method, request.params, cast("int", given))  # it is only echoed
 
 
-def answer(text: str, connection: Connection, hub: Hub, source: Source) -> Push | None:
+def answer(
+    text: str, connection: Connection, hub: Hub, source: Source, private: PrivateStreams
+) -> Push | None:
     """Do what a client's text asks and queue the reply. Returns what a new subscriber gets at once."""
     try:
         request = read_request(text)
@@ -42,11 +43,20 @@ def answer(text: str, connection: Connection, hub: Hub, source: Source) -> Push 
         return None
     if request.method == "ping":
         _reply(connection, encode_reply(request, "success"))
-    elif request.method in PRIVATE:
-        _reply(connection, encode_error(request, SIGNATURE_ERROR, "this exchange has no accounts"))
+    elif request.method in METHODS:
+        _private_request(request, connection, private)
     else:
         return _topic_request(request, connection, hub, source)
     return None
+
+
+def _private_request(request: Request, connection: Connection, private: PrivateStreams) -> None:
+    try:
+        result = private.answer(request, connection.number, connection.address)
+    except RefusedError as refusal:
+        _reply(connection, encode_error(request, refusal.code, refusal.message))
+    else:
+        _reply(connection, encode_reply(request, result))
 
 
 def _topic_request(request: Request, connection: Connection, hub: Hub, source: Source) -> Push | None:

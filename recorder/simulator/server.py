@@ -3,19 +3,23 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import structlog
 from aiohttp import WSMsgType, web
 
-from recorder.exchange.answers import encode_refusal
 from recorder.simulator.faults import Fault, FaultClock
+from recorder.simulator.gateway import Gateway
 from recorder.simulator.hub import Connection, Hub
 from recorder.simulator.living import LivingExchange
 from recorder.simulator.mischief import Mischief, garbage
-from recorder.simulator.public_rest import CODE, RestInterface, answered
+from recorder.simulator.private.gate import Gate
+from recorder.simulator.private.keys import credentials
+from recorder.simulator.private.rest import PrivateInterface
+from recorder.simulator.private.streams import PrivateStreams
+from recorder.simulator.public_rest import RestInterface
 from recorder.simulator.record import Record
 from recorder.simulator.replay import Replay
 from recorder.simulator.requests import answer
@@ -49,6 +53,9 @@ class Exchange:
             if settings.replay is None
             else Replay(settings.replay, settings.speed, keep_time=settings.keep_time)
         )
+        self.venue = self._source.venue
+        self._gate = Gate(self.credentials, settings.allowed_addresses)
+        self._private = PrivateStreams(self.venue, self._gate, self._clock_ns)
         self._record = None if record is None else Record(record)
         self._hub = Hub(self._record)
         self._mischief = Mischief()
@@ -73,6 +80,11 @@ class Exchange:
         return f"ws://{self.settings.host}:{self._port}{WS_PATH}"
 
     @property
+    def credentials(self) -> dict[str, str]:
+        """Keys of the accounts by client id; they open nothing but this exchange."""
+        return credentials(self.settings.seed, self.settings.accounts)
+
+    @property
     def sent(self) -> Counter[tuple[str, str | None]]:
         """Pushes sent by (stream, market), counted once a connection; market is None for state."""
         return self._hub.sent
@@ -86,9 +98,13 @@ class Exchange:
 
     async def start(self) -> None:
         """Listen and let the markets live. Raises OSError where the port is taken."""
-        app = web.Application(middlewares=[self._gateway])
+        gateway = Gateway(self._mischief, self._record, self.now_ns, WS_PATH)
+        app = web.Application(middlewares=[gateway.middleware()])
         rest = RestInterface(self._source, self._clock_ns, limits=self.settings.limits)
-        app.add_routes([*rest.routes(), web.get(WS_PATH, self._serve_socket)])
+        private = PrivateInterface(
+            self.venue, self._gate, self._clock_ns, self._advance, limits=self.settings.limits
+        )
+        app.add_routes([*rest.routes(), *private.routes(), web.get(WS_PATH, self._serve_socket)])
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_WAIT_S)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.settings.host, self.settings.port)
@@ -139,18 +155,35 @@ class Exchange:
             self._source.begin(self.now_ns())
         for push in self._mischief.released(now_s):
             self._hub.publish(push)
-        for push in self._source.advance(self.now_ns(), self._hub.wanted):
-            by = self._mischief.withholds(push, now_s)
-            if by is None:
-                self._hub.publish(push)
-            elif by != "late":
-                self._hub.lose(push, by)
+        self._advance()
         self._hub.flush()
         if self._record is not None:
             self._record.flush()
         for connection in tuple(self._hub.connections.values()):
             if connection.open and now_s - connection.heard_s > self.settings.idle_close_s:
                 self._close_soon(connection)
+
+    def _advance(self) -> None:
+        """The source comes to the present, and what is new in it is sent."""
+        now_s = time.monotonic()
+        for push in self._source.advance(self.now_ns(), self._hub.wanted):
+            by = self._mischief.withholds(push, now_s)
+            if by is None:
+                self._hub.publish(push)
+            elif by != "late":
+                self._hub.lose(push, by)
+        self._tell()
+
+    def _tell(self) -> None:
+        """What happened to accounts is pushed to their owners; only a silence of everything stops that."""
+        if self.venue is None or not self.venue.desk.news:
+            return
+        now_s = time.monotonic()
+        for number, push in self._private.pushes(self.venue.news(), self.now_ns()):
+            if self._mischief.silent(push, now_s):
+                self._hub.lose(push, "silence")
+            elif number in self._hub.connections:
+                self._hub.deliver(self._hub.connections[number], push)
 
     def _strike(self, fault: Fault, now_s: float) -> None:
         """A fault of the script happens."""
@@ -212,37 +245,6 @@ class Exchange:
 
     # --- the port ---
 
-    @web.middleware
-    async def _gateway(
-        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-    ) -> web.StreamResponse:
-        """What stands before the interface and answers in its place when a fault says so."""
-        t_ns, now_s = time.time_ns(), time.monotonic()
-        instead = self._instead(request.path, now_s)
-        if request.path == WS_PATH:
-            return await handler(request) if instead is None else instead
-        try:
-            answer = await handler(request) if instead is None else instead
-        except web.HTTPException as unknown:
-            self._called(t_ns, request, unknown.status, None)
-            raise
-        self._called(t_ns, request, answer.status, answer.get(CODE))
-        await asyncio.sleep(self._mischief.slowness_s(request.path, now_s))
-        return answer
-
-    def _instead(self, path: str, now_s: float) -> web.Response | None:
-        """The answer of a fault, where one strikes this path."""
-        status = self._mischief.gateway(path, now_s)
-        if status is not None:
-            html = f"<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>"
-            return web.Response(status=status, text=html, content_type="text/html")
-        code = self._mischief.code(path, now_s)
-        return None if code is None else answered(code, encode_refusal(code, "simulated"))
-
-    def _called(self, t_ns: int, request: web.Request, status: int, code: int | None) -> None:
-        if self._record is not None:
-            self._record.call(t_ns, request.path, request.query, status, code)
-
     async def _serve_socket(self, request: web.Request) -> web.WebSocketResponse:
         """One client from its handshake to its end."""
         ws = web.WebSocketResponse(compress=False, max_msg_size=MAX_REQUEST_BYTES, timeout=CLOSE_WAIT_S)
@@ -264,10 +266,12 @@ class Exchange:
                 self._answer(message.data, connection)
         finally:
             self._hub.leave(connection)
+            self._private.leave(connection.number)
         return ws
 
     def _answer(self, text: str, connection: Connection) -> None:
-        snapshot = answer(text, connection, self._hub, self._source)
+        self._tell()  # what was before a subscription is not pushed to it
+        snapshot = answer(text, connection, self._hub, self._source, self._private)
         if snapshot is not None and self._mischief.silent(snapshot, time.monotonic()):
             self._hub.lose(snapshot, "silence")
         elif snapshot is not None:

@@ -1,5 +1,6 @@
 """What a simulated exchange is started with."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -14,6 +15,9 @@ IDLE_CLOSE_S: Final = 30.0
 """The venue closes a connection it heard no text from for so long; protocol pings are no text."""
 REPLAY_SPEED: Final = (1.0, 50.0)
 MAX_RATE: Final = 100.0
+MAX_ACCOUNTS: Final = 100
+MAX_ACTIVITY: Final = 600.0
+FEE: Final = re.compile(r"0(\.0\d{0,7})?")
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,15 @@ class SimulatorSettings:
     limits: bool = True
     """Whether REST calls are held to the venue's rates."""
     idle_close_s: float = IDLE_CLOSE_S
+    accounts: int = 0
+    """Accounts with demo credentials made from the seed (`private.keys`); a replay has none."""
+    account_activity: float = 0.0
+    """How often each account's simulated owner does something, in times a minute; 0: never."""
+    maker_fee: str = "0.0002"
+    taker_fee: str = "0.0005"
+    """Of the value of a fill."""
+    allowed_addresses: tuple[str, ...] = ()
+    """From where private calls are taken; empty: from anywhere."""
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -57,9 +70,17 @@ class SimulatorSettings:
             ("state_s", 1, 3_600),
             ("candle_s", 0.1, 60),
             ("catch_up_s", 1, 60),
+            ("accounts", 0, MAX_ACCOUNTS),
+            ("account_activity", 0, MAX_ACTIVITY),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"simulator setting {name} is {value}: give {low:g} to {high:g}")
+        for name in ("maker_fee", "taker_fee"):
+            value = getattr(self, name)
+            if not FEE.fullmatch(value):
+                raise ValueError(f'simulator setting {name} is {value!r}: give "0" to "0.09999999"')
+        if self.accounts and self.replay is not None:
+            raise ValueError("simulator setting accounts: a replayed recording has none, give 0")
         if self.hours and (len(self.hours) != HOURS_A_DAY or min(self.hours) <= 0):
             raise ValueError("simulator setting hours is not one number above 0 for each of 24 hours")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from recorder.exchange.messages import Topic
+from recorder.simulator.private.venue import Venue
 
 
 @dataclass(slots=True)
@@ -31,6 +32,10 @@ class Wanted:
 
 class Source(Protocol):
     """Markets that can be asked and that have news. Times are the exchange's own clock."""
+
+    @property
+    def venue(self) -> Venue | None:
+        """The accounts, where there are any."""
 
     def begin(self, now_ns: int) -> None:
         """The first clients have subscribed what they wanted."""

@@ -92,6 +92,15 @@ async def test_the_pace_is_the_recorded_one_times_the_speed(simulated, recording
     assert 1.7 < texts[-1][0] - texts[0][0] < 2.6
 
 
+async def test_a_recording_has_no_accounts(simulated, recording):
+    async with simulated(replay=recording) as client:
+        async with client.session.get(f"{client.exchange.rest_url}/open/api/v2/asset/query") as response:
+            body = await response.json()
+        assert (body["code"], body["msg"]) == (1_010_313, "this exchange has no accounts")
+        reply = await client.ask(method="sign", params={}, id=1)
+        assert reply["error"] == {"code": 1_010_313, "msg": "this exchange has no accounts"}
+
+
 async def test_rest_answers_from_what_was_replayed_and_the_end_is_quiet(simulated, recording):
     async with simulated(replay=recording, speed=50, keep_time=True) as client:
         assert (await client.get("deals", market="BTCUSDT"))[1]["data"] == []

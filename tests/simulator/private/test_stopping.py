@@ -1,0 +1,111 @@
+import pytest
+
+from recorder.exchange.enums import OrderStatus, PriceType, Side, StopStatus
+from recorder.simulator.private.positions import Trigger
+from recorder.simulator.private.stopping import StopWish, place_stop, set_triggers
+from recorder.simulator.refused import RefusedError
+
+
+def stop(there, side, ticks, price_type=PriceType.MARK, lots=10, order_ticks=0):
+    wish = StopWish(there.terms, side, lots, Trigger(ticks, price_type), order_ticks, "1")
+    return place_stop(there.desk, there.me, wish)
+
+
+@pytest.mark.parametrize("away", [-500, 500])
+def test_a_stop_waits_until_its_price_comes_from_where_it_was(floor, away):
+    there = floor()
+    mark = there.market.figures.mark
+    order = stop(there, Side.BUY, mark + away)
+    there.mark(mark + away - (1 if away > 0 else -1))
+    assert (order.status, len(there.me.fills)) == (StopStatus.WAITING, 0)
+    there.mark(mark + away)
+    assert order.status is StopStatus.TRIGGERED
+    assert order.id not in there.me.stops
+    assert there.position.lots == 10
+    assert there.me.finished[-1].id == order.order_id
+    there.audit()
+
+
+@pytest.mark.parametrize("price_type", PriceType)
+def test_it_watches_the_price_of_its_type_only(floor, price_type):
+    there = floor()
+    figures = there.market.figures
+    prices = {PriceType.LAST: there.market.last, PriceType.INDEX: figures.index, PriceType.MARK: figures.mark}
+    order = stop(there, Side.SELL, prices[price_type] - 700, price_type)
+    for other in PriceType:
+        if other is not price_type:
+            _set(there, other, prices[other] - 800)
+    there.venue.check(there.name, there.desk.now_us)
+    assert order.status is StopStatus.WAITING
+    _set(there, price_type, prices[price_type] - 700)
+    there.venue.check(there.name, there.desk.now_us)
+    assert order.status is StopStatus.TRIGGERED
+
+
+def _set(there, price_type, ticks):
+    if price_type is PriceType.LAST:
+        there.market.last = ticks
+    elif price_type is PriceType.INDEX:
+        there.market.figures.index = ticks
+    else:
+        there.market.figures.mark = ticks
+
+
+def test_with_a_price_of_its_own_it_becomes_a_limit_order(floor):
+    there = floor()
+    mark = there.market.figures.mark
+    order = stop(there, Side.BUY, mark + 300, order_ticks=800_000)
+    there.mark(mark + 301)
+    assert there.me.orders[order.order_id].ticks == 800_000
+    there.audit()
+
+
+def test_one_that_cannot_be_paid_when_its_time_comes_has_failed(floor):
+    there = floor()
+    mark = there.market.figures.mark
+    order = stop(there, Side.BUY, mark + 300, lots=1_000_000, order_ticks=900_000)
+    there.mark(mark + 300)
+    assert (order.status, order.order_id) == (StopStatus.FAILED, 0)
+    there.audit()
+
+
+def test_a_stop_at_the_price_of_now_is_refused(floor):
+    there = floor()
+    with pytest.raises(RefusedError):
+        stop(there, Side.BUY, there.market.figures.mark)
+
+
+@pytest.mark.parametrize("is_loss", [True, False])
+def test_a_position_is_closed_at_its_stop_loss_and_its_take_profit(floor, is_loss):
+    there = floor()
+    there.buy(2_000, stop_loss=Trigger(960_000, PriceType.MARK), take_profit=Trigger(980_000, PriceType.MARK))
+    closing = there.sell(500, 990_000, closes=there.position)
+    assert there.position.stop_loss == Trigger(960_000, PriceType.MARK)
+    there.mark(960_001 if is_loss else 979_999)
+    assert there.position.lots == 2_000
+    there.mark(960_000 if is_loss else 980_000)
+    assert there.position is None
+    assert closing.status is OrderStatus.CANCELLED
+    there.audit()
+
+
+def test_they_are_changed_and_taken_away_on_the_position(floor):
+    there = floor()
+    there.sell(100)
+    mark = there.market.figures.mark
+    loss = Trigger(mark + 400, PriceType.MARK)
+    set_triggers(there.desk, there.me, there.position, loss, None)
+    with pytest.raises(RefusedError):
+        set_triggers(there.desk, there.me, there.position, Trigger(mark - 400, PriceType.MARK), None)
+    assert there.position.stop_loss == loss
+    set_triggers(there.desk, there.me, there.position, None, None)
+    there.mark(mark + 500)
+    assert there.position.lots == 100
+
+
+def test_time_alone_pulls_stops_as_the_market_moves(floor):
+    there = floor(rate=10)
+    orders = [stop(there, Side.BUY, there.market.last + away, PriceType.LAST) for away in (-20, 20)]
+    there.wait(60)
+    assert StopStatus.TRIGGERED in {order.status for order in orders}
+    there.audit()
