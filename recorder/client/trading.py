@@ -2,8 +2,8 @@
 document has them, and a client has them only if it was made with `trading=True`.
 
 Prices and quantities are `Decimal` or text, never float: a binary fraction is not the number that was meant.
-A call that failed without an answer may have been carried out: RestError says `retryable`, but look first
-(`account.open_orders`, by `client_oid`) whether it was.
+A call that failed without an answer may have been carried out, though RestError says `retryable`: look at the
+account's open and finished orders first.
 """
 
 import secrets
@@ -175,7 +175,7 @@ def text_of(value: object) -> str:
 
 
 def _named(client_oid: str | None) -> dict[str, str]:
-    """Every order has a name of ours: by it, one whose answer was lost is found."""
+    """Every order has a name of its own, for the document wants one of a market order."""
     return {"client_oid": client_oid or secrets.token_hex(OID_BYTES)}
 
 

@@ -143,7 +143,7 @@ async def test_enums_are_their_numbers_and_decimals_are_written_out():
     }  # fmt: skip
 
 
-async def test_every_order_has_a_name_of_its_own_by_which_it_is_found():
+async def test_every_order_has_a_name_of_its_own():
     venue = Document()
     async with client_of(venue) as client:
         for _ in range(3):

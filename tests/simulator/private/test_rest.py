@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
+from recorder.exchange.endpoints import ACCOUNT, TRADING, path_of
 from recorder.simulator.faults import Fault
 
 BTC = {"market": "BTCUSDT"}
@@ -78,8 +79,10 @@ async def scenario(client, me):
 
 
 async def test_all_23_calls_answer_in_the_documented_form(simulated, signed, frames):
-    lines = [json.loads(line) for line in (frames / "rest_private.jsonl").read_text().splitlines()]
-    documented = {line["call"]: line["answer"] for line in lines}
+    documented = {
+        f"{endpoint.method} {path_of(endpoint, old=True)}": json.loads((frames / f"rest_{endpoint.name}.json").read_text())
+        for endpoint in (*ACCOUNT, *TRADING)
+    }
     async with simulated(markets=2, accounts=1) as client:
         told = await scenario(client, signed(client))
     assert {call: body["code"] for call, body in told.items()} == dict.fromkeys(documented, 0)
