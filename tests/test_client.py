@@ -1,5 +1,6 @@
 """The typed client against the simulated exchange: two readings of the same document, over real sockets."""
 
+import asyncio
 import time
 from contextlib import asynccontextmanager
 from decimal import Decimal
@@ -7,11 +8,15 @@ from decimal import Decimal
 import pytest
 
 from recorder.client.client import Client
-from recorder.client.errors import DeniedError, RestError
+from recorder.client.errors import DeniedError, NoCredentialsError, RestError
+from recorder.client.stream import Arrived, Break
 from recorder.client.trading import Stops
+from recorder.exchange.account import AssetPush, OrderPush, PositionPush
 from recorder.exchange.endpoints import ENDPOINTS
 from recorder.exchange.enums import MarginChange, OrderStatus, PositionSide, PositionType, Side, StopStatus
+from recorder.exchange.messages import DepthPush, KlinePush, StatePush, Topic, TradePush
 from recorder.exchange.refusals import AMOUNT_OVER_LIMIT, Denial
+from recorder.exchange.session import State
 from recorder.exchange.signing import Credentials
 from recorder.simulator.faults import Fault
 from recorder.simulator.server import Exchange
@@ -27,7 +32,9 @@ async def exchange_and_client(key=None, faults=(), **options):
     try:
         ((name, real),) = exchange.credentials.items()
         who = Credentials.of(name, key or real)
-        async with Client(exchange.rest_url, credentials=who, trading=True, **options) as client:
+        async with Client(
+            exchange.rest_url, exchange.ws_url, credentials=who, trading=True, **options
+        ) as client:
             yield exchange, client
     finally:
         await exchange.stop()
@@ -127,3 +134,97 @@ async def test_a_clock_that_is_a_minute_off_is_found_out():
             await client.market.trades(MARKET)
         assert await client.account.assets()
         assert client.rest.clock.offset_s == pytest.approx(60, abs=1.5)
+
+
+class TestStreams:
+    async def test_every_stream_of_the_document_is_read(self):
+        async with exchange_and_client() as (_, client):
+            topics = [Topic("trade", MARKET), Topic("depth", MARKET), Topic("kline", MARKET, "1min"),
+                      Topic("state"), Topic("position"), Topic("order"), Topic("asset")]  # fmt: skip
+            wanted = {TradePush, DepthPush, KlinePush, StatePush, PositionPush, OrderPush, AssetPush}
+            async with client.stream(*topics) as stream, asyncio.timeout(20):
+                await until(stream, DepthPush)
+                await client.trading.market_order(MARKET, Side.BUY, "0.01")
+                wanted -= {DepthPush}
+                async for arrived in stream:
+                    wanted.discard(type(arrived.push))
+                    if not wanted:
+                        break
+        assert client.notices == {}
+
+    async def test_what_an_order_does_is_pushed_as_it_stands_in_the_answers(self):
+        async with exchange_and_client() as (_, client):
+            async with client.stream(Topic("order"), Topic("asset")) as stream, asyncio.timeout(20):
+                number = await subscribed(stream, client)
+                order = await until(stream, OrderPush, lambda push: push.order.status is OrderStatus.FILLED)
+            assert (await client.account.order(MARKET, number)) == order.order
+
+    async def test_after_a_lost_connection_it_is_signed_anew_and_the_break_is_told(self):
+        async with (
+            exchange_and_client() as (exchange, client),
+            client.stream(Topic("order")) as stream,
+            asyncio.timeout(20),
+        ):
+            await subscribed(stream, client)
+            await until(stream, OrderPush)
+            exchange._abort(Fault(kind="abort", at=0))
+            broken = await anext(breaks(stream))
+            number = await client.trading.market_order(MARKET, Side.BUY, "0.01")
+            again = await until(stream, OrderPush, lambda push: push.order.order_id == number)
+        assert broken.start_ns < broken.end_ns
+        assert broken.reason
+        assert again.order.order_id == number
+
+    async def test_a_wrong_key_ends_a_private_stream_with_what_to_do(self):
+        async with (
+            exchange_and_client(key="another") as (_, client),
+            client.stream(Topic("asset")) as stream,
+            asyncio.timeout(20),
+        ):
+            with pytest.raises(DeniedError, match="check the client's id and key"):
+                await anext(aiter(stream))
+
+    async def test_a_skewed_clock_is_found_before_a_stream_is_signed(self):
+        faults = (Fault(kind="skew", at=0, seconds=60),)
+        async with exchange_and_client(faults=faults) as (exchange, client):
+            while exchange.now_ns() < time.time_ns() + 50 * 10**9:  # noqa: ASYNC110  # as the clock says
+                await asyncio.sleep(0.05)
+            async with client.stream(Topic("order")) as stream, asyncio.timeout(20):
+                await subscribed(stream, client)
+                assert (await until(stream, OrderPush)).order.market == MARKET
+
+    async def test_without_credentials_or_an_address_it_is_refused_with_what_is_missing(self):
+        with pytest.raises(ValueError, match="no ws_url"):
+            Client("http://127.0.0.1:9").stream(Topic("state"))
+        with pytest.raises(NoCredentialsError, match="credentials"):
+            Client("http://127.0.0.1:9", "ws://127.0.0.1:9").stream(Topic("order"))
+
+    async def test_whoever_reads_too_slowly_is_told_of_a_break(self, monkeypatch):
+        monkeypatch.setattr("recorder.client.stream.BACKLOG", 5)
+        async with exchange_and_client() as (_, client):
+            topics = [Topic("depth", market.name) for market in await client.market.markets()]
+            async with client.stream(*topics) as stream, asyncio.timeout(20):
+                await asyncio.sleep(3)
+                broken = await anext(breaks(stream))
+        assert "waited to be read" in broken.reason
+
+
+async def until(stream, kind, condition=lambda _: True):
+    """The first push of a kind that meets a condition."""
+    async for arrived in stream:
+        if isinstance(arrived, Arrived) and isinstance(arrived.push, kind) and condition(arrived.push):
+            return arrived.push
+    raise AssertionError("the stream ended")
+
+
+async def breaks(stream):
+    async for arrived in stream:
+        if isinstance(arrived, Break):
+            yield arrived
+
+
+async def subscribed(stream, client):
+    """Order something once the stream flows: the order's id."""
+    while stream._session.state is not State.LIVE:  # noqa: ASYNC110  # nothing tells of it
+        await asyncio.sleep(0.02)
+    return await client.trading.market_order(MARKET, Side.BUY, "0.01")

@@ -14,9 +14,12 @@ from types import TracebackType
 from typing import Literal, Self
 
 from recorder.client.account import PAGE_SIZE, AccountCalls
+from recorder.client.errors import NoCredentialsError
 from recorder.client.market import MarketCalls
 from recorder.client.rest import Journal, RestClient
+from recorder.client.stream import PushStream
 from recorder.client.trading import TradingCalls
+from recorder.exchange.messages import PRIVATE_STREAMS, Topic
 from recorder.exchange.signing import Credentials
 
 
@@ -24,12 +27,14 @@ class Client:
     """One session to the venue; use it as an async context manager.
 
     `market` has the public calls, `account` those that read the account, `trading` those that change
-    something. `notices` counts what was odd in answers: unknown fields, records that could not be read.
+    something; `stream` subscribes. `notices` counts what was odd in what came: unknown fields, records that
+    could not be read.
     """
 
     def __init__(  # noqa: PLR0913  # every property by its name
         self,
         rest_url: str,
+        ws_url: str | None = None,
         *,
         credentials: Credentials | None = None,
         trading: bool = False,
@@ -53,6 +58,19 @@ class Client:
         self.market = MarketCalls(self.rest, self.notices)
         self.account = AccountCalls(self.rest, self.notices, page_size)
         self.trading = TradingCalls(self.rest)
+        self._ws_url = ws_url
+
+    def stream(self, *topics: Topic) -> PushStream:
+        """What the venue pushes of these topics; those of the account are signed for.
+
+        Raises ValueError without a `ws_url`, NoCredentialsError for an account's topic without credentials.
+        """
+        if self._ws_url is None:
+            raise ValueError("the client has no ws_url: give it the venue's WebSocket address")
+        if any(topic.stream in PRIVATE_STREAMS for topic in topics) and not self.rest.signs:
+            raise NoCredentialsError("a stream of the account: give the client its credentials")
+        signer = self.rest.sign if self.rest.signs else None
+        return PushStream(self._ws_url, topics, signer, self.notices, self.rest.measure_clock)
 
     async def __aenter__(self) -> Self:
         await self.rest.__aenter__()

@@ -4,6 +4,7 @@ Where there is a journal, every answer goes into it like a frame, before it is u
 from all that is written down: a question is kept without its signature, and so is an answer that repeats it.
 """
 
+import contextlib
 import re
 import secrets
 import time
@@ -19,7 +20,7 @@ from recorder.client.errors import DeniedError, NoCredentialsError, RestError, T
 from recorder.client.throttle import Throttle, Turns
 from recorder.exchange.answers import Answer, parse_answer
 from recorder.exchange.clock import VenueClock, told_time
-from recorder.exchange.endpoints import ENDPOINTS, Endpoint, path_of
+from recorder.exchange.endpoints import ENDPOINTS, MARKET_LIST, Endpoint, path_of
 from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError
 from recorder.exchange.refusals import Denial, denial, retryable
 from recorder.exchange.signing import Credentials, sign, without_signature
@@ -164,7 +165,7 @@ class RestClient:
 
     async def _ask(self, endpoint: Endpoint, asked: dict[str, str]) -> Given:
         asked_ns = time.time_ns()
-        signed = {} if endpoint.access == "public" else self._sign(asked_ns)
+        signed = {} if endpoint.access == "public" else self.sign()
         try:
             came = await self._send(endpoint, asked | signed)
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -185,9 +186,21 @@ class RestClient:
             raise _refusal(endpoint, came, answer, off_s)
         return Given(answer.data, asked_ns)
 
-    def _sign(self, now_ns: int) -> dict[str, str]:
+    async def measure_clock(self) -> None:
+        """Ask something, if nothing was answered yet: an answer tells the venue's time."""
+        if not self.clock.known:
+            with contextlib.suppress(RestError):  # then it is taken for ours
+                await self.call(MARKET_LIST)
+
+    @property
+    def signs(self) -> bool:
+        """Whether there are credentials."""
+        return self._credentials is not None
+
+    def sign(self) -> dict[str, str]:
+        """The parameters of a signature of now, by the venue's clock, with a nonce of its own."""
         assert self._credentials is not None
-        return sign(self._credentials, secrets.token_hex(NONCE_BYTES), self.clock.ts(now_ns / 1e9))
+        return sign(self._credentials, secrets.token_hex(NONCE_BYTES), self.clock.ts(time.time()))
 
     async def _send(self, endpoint: Endpoint, params: dict[str, str]) -> _Came:
         assert self._session is not None, "use the client as a context manager"

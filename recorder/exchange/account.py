@@ -94,8 +94,6 @@ def read_page(kind: type[T], data: object, notices: Notices) -> Page[T]:
 
 # --- private pushes ---------------------------------------------------------------------------------
 
-PRIVATE_STREAMS: Final = ("position", "order", "asset")
-
 
 @dataclass(frozen=True, slots=True)
 class PositionPush:

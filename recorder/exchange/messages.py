@@ -8,7 +8,7 @@ read tolerantly and *noticed*: a parsed message carries `notices`, short stable 
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -16,6 +16,9 @@ import msgspec
 
 Stream: TypeAlias = Literal["trade", "depth", "kline", "state"]
 STREAMS: Final[tuple[Stream, ...]] = ("trade", "depth", "kline", "state")
+PrivateStream: TypeAlias = Literal["position", "order", "asset"]
+PRIVATE_STREAMS: Final[tuple[PrivateStream, ...]] = ("position", "order", "asset")
+"""Of an account: a connection that has signed in has them."""
 
 MAX_FRAME_BYTES: Final = 16 * 1024 * 1024
 """A push of 300 market states is 145 kB; a hundred times that is no message but a fault."""
@@ -27,9 +30,10 @@ class ProtocolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """What one subscription covers. `state` covers all markets and has neither market nor period."""
+    """What one subscription covers. `state` covers all markets and has neither market nor period, and so do
+    the streams of an account."""
 
-    stream: Stream
+    stream: Stream | PrivateStream
     market: str | None = None
     period: str | None = None
 
@@ -38,7 +42,7 @@ class Topic:
 
 
 def _params(topic: Topic) -> dict[str, str]:
-    if topic.stream == "state":
+    if topic.stream == "state" or topic.stream in PRIVATE_STREAMS:
         return {}
     if topic.market is None:
         raise ValueError(f"a {topic.stream} subscription needs a market")
@@ -65,6 +69,12 @@ def encode_unsubscribe(topic: Topic, request_id: int) -> str:
 def encode_ping(request_id: int) -> str:
     """The venue's own heartbeat; any text counts as life, this one is answered."""
     return _request("ping", {}, request_id)
+
+
+def encode_sign(signature: Mapping[str, str], request_id: int) -> str:
+    """The text that signs a connection in: the exchange's samples call it `sign`, its table
+    `subscribe.sign`."""
+    return _request("sign", dict(signature), request_id)
 
 
 def _request(method: str, params: dict[str, str], request_id: int) -> str:

@@ -15,20 +15,27 @@ the request's id and carries no error confirms it; one with an error refuses it.
 acknowledges is covered by a ping sent after each round of subscriptions: messages of one socket are
 handled in order, so its pong proves that every earlier request has been handled.
 
-Silence. Every stream has its own watchdog (`pace`). A silent stream is subscribed again; if that does not
-bring it back, the connection is given up.
+Signing in. The streams of an account are asked for after a signature, in one breath: a venue handles the
+texts of a socket in order. It is signed anew on each connection, and whenever a topic that was refused is
+asked for again: what was refused was the signature, for the most part.
+
+Silence. Every public stream has its own watchdog (`pace`). A silent stream is subscribed again; if that does
+not bring it back, the connection is given up.
 """
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from recorder.exchange.messages import (
+    PRIVATE_STREAMS,
+    ErrorInfo,
     Reply,
     Stream,
     Topic,
     encode_ping,
+    encode_sign,
     encode_subscribe,
     encode_unsubscribe,
 )
@@ -41,6 +48,10 @@ DEAD_AFTER_S: Final = 30.0
 MAX_PINGS: Final = 100
 """Unanswered pings that are remembered: a venue may never answer one."""
 RETRY_REFUSED_S: Final = 60.0
+
+
+Signer: TypeAlias = Callable[[], dict[str, str]]
+"""Makes the parameters of a signature: fresh ones with each call."""
 
 
 class State(enum.Enum):
@@ -89,6 +100,8 @@ class Output:
     texts: list[str] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     give_up: str | None = None
+    denied: ErrorInfo | None = None
+    """Why the venue did not take the signature."""
 
 
 def topic_fields(topic: Topic) -> list[str]:
@@ -102,17 +115,20 @@ class Session:
     `now` is monotonic seconds; `recv_ns` is the wall clock's receive time, only passed through to notes.
     """
 
-    def __init__(self, topics: Iterable[Topic]) -> None:
+    def __init__(self, topics: Iterable[Topic], signer: Signer | None = None) -> None:
         self.state = State.DOWN
+        self._signer = signer
+        self._signing: int | None = None
         self.topics: dict[Topic, None] = dict.fromkeys(topics)
         self._next_id = 1
-        self._pace: dict[Stream, Pace] = {}
+        self._pace: dict[str, Pace] = {}
         self._clear(0.0)
 
     def _clear(self, now: float) -> None:
         self._pending: dict[int, Topic] = {}
         self._refused: dict[Topic, float] = {}
         self._pings: list[int] = []
+        self._signing = None
         self._last_ping = now
         self._last_heard = now
 
@@ -169,7 +185,11 @@ class Session:
         asked = [(self._take_id(), topic) for topic in topics]
         self._pending.update(asked)
         for _, topic in asked:
-            self._pace.setdefault(topic.stream, Pace(since=now, last=now))
+            if topic.stream not in PRIVATE_STREAMS:  # an account may do nothing for weeks
+                self._pace.setdefault(topic.stream, Pace(since=now, last=now))
+        if self._signer is not None and any(topic.stream in PRIVATE_STREAMS for topic in topics):
+            self._signing = self._take_id()
+            output.texts.append(encode_sign(self._signer(), self._signing))
         output.notes.append(_topics_note("subscribe", asked))
         output.texts += [encode_subscribe(topic, request_id) for request_id, topic in asked]
         output.texts.append(self._ping(now))
@@ -204,6 +224,10 @@ class Session:
         """Anything that is no push arrived: an acknowledgement, a refusal, a pong, or something unknown."""
         self._last_heard = now
         output = Output()
+        if reply.id is not None and reply.id == self._signing:
+            self._signing, output.denied = None, reply.error
+            output.notes.append(Note("signed" if reply.error is None else "denied", _denial(reply.error)))
+            return output
         topic = self._pending.pop(reply.id, None) if reply.id is not None else None
         if reply.id is not None and topic is not None:
             if reply.error is None:
@@ -255,8 +279,8 @@ class Session:
             output.texts.append(self._ping(now))
         return output
 
-    def _fallen_silent(self, now: float, output: Output) -> list[Stream]:
-        fallen: list[Stream] = []
+    def _fallen_silent(self, now: float, output: Output) -> list[str]:
+        fallen: list[str] = []
         for stream, pace in self._pace.items():
             if not any(topic.stream == stream and topic not in self._refused for topic in self.topics):
                 continue
@@ -268,6 +292,10 @@ class Session:
             elif pace.silent and pace.arrivals and quiet_s > 2 * pace.silent_after_s():
                 output.give_up = f"{stream} stayed silent for {quiet_s:.0f} s"
         return fallen
+
+
+def _denial(error: ErrorInfo | None) -> dict[str, Any]:
+    return {} if error is None else {"code": error.code, "error": error.message}
 
 
 def _topics_note(kind: str, asked: list[tuple[int, Topic]]) -> Note:

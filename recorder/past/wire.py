@@ -7,10 +7,10 @@ import math
 from collections import Counter, deque
 from collections.abc import Iterator
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from recorder.exchange.encoding import encode_reply
-from recorder.exchange.messages import Stream, parse_request, parse_topic
+from recorder.exchange.messages import Stream, Topic, parse_request, parse_topic
 from recorder.past.agenda import MS
 from recorder.simulator.living import LivingExchange
 from recorder.simulator.source import Push, Wanted
@@ -48,7 +48,7 @@ class Wire:
         """Let everything happen by then: no more at once than the exchange takes (`catch_up_s`)."""
         for push in self.exchange.advance(to_ns, self._wanted):
             if not self._lost(push):
-                self._send(push.t_ns, push.topic.stream, push.payload)
+                self._send(push.t_ns, _public(push.topic), push.payload)
 
     def lose(self, market: str, trades: int) -> None:
         """So many of the next pushes of a market's trades reach nobody."""
@@ -79,7 +79,7 @@ class Wire:
         arrives_ns = self._send(now_ns, None, encode_reply(request, {"status": "success"}))
         snapshot = self.exchange.snapshot(topic)
         if snapshot is not None and topic.stream not in self.silent:
-            self._send(now_ns, topic.stream, snapshot.payload)
+            self._send(now_ns, _public(topic), snapshot.payload)
         return arrives_ns
 
     def _send(self, t_ns: int, stream: Stream | None, payload: bytes) -> int:
@@ -100,3 +100,8 @@ class Wire:
         """The connection is gone, with all that was under way and all that was wanted."""
         self._under_way.clear()
         self._wanted = Wanted()
+
+
+def _public(topic: Topic) -> Stream:
+    """A topic's stream: simulated days have no accounts."""
+    return cast("Stream", topic.stream)

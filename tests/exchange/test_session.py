@@ -420,3 +420,57 @@ class TestChange:
         if state is State.DOWN:
             session.dial()
         assert topics_of(session.opened(2.0), "subscribe") == [["depth", "B"]]
+
+
+class TestSigning:
+    """The streams of an account come after a signature."""
+
+    ORDER, ASSET = Topic("order"), Topic("asset")
+
+    def signing(self, *topics):
+        """A session that signs with a nonce of its own each time: (session, what it had to say)."""
+        nonces = iter("abcdef")
+        session = Session(topics, lambda: {"client_id": "me", "nonce": next(nonces)})
+        session.dial()
+        return session, session.opened(0.0)
+
+    def test_it_is_signed_before_an_accounts_streams_are_asked_for(self):
+        _, output = self.signing(A, self.ORDER, self.ASSET)
+        assert methods(output) == ["sign", "subscribe.trade", "subscribe.order", "subscribe.asset", "ping"]
+        assert json.loads(output.texts[0])["params"] == {"client_id": "me", "nonce": "a"}
+
+    def test_public_streams_alone_are_not_signed_for(self):
+        assert methods(self.signing(A)[1]) == ["subscribe.trade", "ping"]
+
+    def test_each_connection_is_signed_anew(self):
+        session, _ = self.signing(self.ORDER)
+        session.lost()
+        session.dial()
+        assert json.loads(session.opened(1.0).texts[0])["params"]["nonce"] == "b"
+
+    def test_what_was_refused_is_signed_for_again_after_a_minute(self):
+        session, output = self.signing(self.ORDER)
+        answer(session, output.texts[1], error={"code": 1, "msg": "not signed in"})
+        session.alive(RETRY_REFUSED_S)
+        assert methods(session.tick(RETRY_REFUSED_S + 1))[:2] == ["sign", "subscribe.order"]
+
+    def test_a_signature_that_is_not_taken_is_told_with_the_venues_words(self):
+        session, output = self.signing(self.ORDER)
+        told = answer(session, output.texts[0], error={"code": 1_010_313, "msg": "signature error"})
+        assert (told.denied.code, told.denied.message) == (1_010_313, "signature error")
+        assert noted(told) == [("denied", {"code": 1_010_313, "error": "signature error"})]
+
+    def test_one_that_is_taken_is_noted_without_a_word_of_it(self):
+        session, output = self.signing(self.ORDER)
+        told = answer(session, output.texts[0])
+        assert (noted(told), told.denied) == ([("signed", {})], None)
+        assert "nonce" not in repr(output.notes)
+
+    def test_an_account_that_does_nothing_is_not_silent(self):
+        session, output = self.signing(self.ORDER)
+        answer(session, output.texts[-1])
+        for second in range(0, 7_200, 5):
+            session.alive(float(second))
+            output = session.tick(float(second))
+            assert set(methods(output)) <= {"ping"}
+            assert output.give_up is None

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from recorder.exchange import refusals
-from recorder.exchange.account import PRIVATE_STREAMS
 from recorder.exchange.encoding import encode_push
-from recorder.exchange.messages import Request, Stream, Topic
+from recorder.exchange.messages import PRIVATE_STREAMS, Request, Stream, Topic
 from recorder.simulator.private.desk import News
 from recorder.simulator.private.gate import Gate
 from recorder.simulator.private.venue import Venue

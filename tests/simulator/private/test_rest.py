@@ -80,7 +80,9 @@ async def scenario(client, me):
 
 async def test_all_23_calls_answer_in_the_documented_form(simulated, signed, frames):
     documented = {
-        f"{endpoint.method} {path_of(endpoint, old=True)}": json.loads((frames / f"rest_{endpoint.name}.json").read_text())
+        f"{endpoint.method} {path_of(endpoint, old=True)}": json.loads(
+            (frames / f"rest_{endpoint.name}.json").read_text()
+        )
         for endpoint in (*ACCOUNT, *TRADING)
     }
     async with simulated(markets=2, accounts=1) as client:
