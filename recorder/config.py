@@ -131,7 +131,7 @@ class Settings(BaseSettings):
     """The recorder's own name: the journal directory, so that several may share a data directory."""
     rest_url: Annotated[str | None, _url("http", "https")] = None
     ws_url: Annotated[str | None, _url("ws", "wss")] = None
-    client_id: Annotated[str | None, Field(repr=False)] = None
+    client_id: SecretStr | None = None
     """For account snapshots. Nothing reads it yet."""
     client_key: SecretStr | None = None
     """For account snapshots: from the environment or a 0600 file only. Nothing reads it yet."""

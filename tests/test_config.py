@@ -234,7 +234,7 @@ class TestSecrets:
         monkeypatch.setenv("RECORDER_CLIENT_ID", CLIENT)
         monkeypatch.setenv("RECORDER_CLIENT_KEY", KEY)
         found = load_settings(None, {})
-        assert (found.client_id, found.client_key.get_secret_value()) == (CLIENT, KEY)
+        assert (found.client_id.get_secret_value(), found.client_key.get_secret_value()) == (CLIENT, KEY)
         for text in (repr(found), str(found), repr(found.public()), f"{found}", found.model_dump_json()):
             assert KEY not in text
         for text in (repr(found), str(found), repr(found.public())):
