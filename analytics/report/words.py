@@ -81,6 +81,18 @@ def lasting(length: timedelta) -> str:
     return " ".join(told[:2])
 
 
+def until(length: timedelta) -> str:
+    """How long until something is due, in whole minutes, as a countdown has them."""
+    minutes = length // timedelta(minutes=1)
+    return (
+        lasting(timedelta(minutes=minutes))
+        if minutes > 0
+        else "under a minute"
+        if length > timedelta()
+        else "due"
+    )
+
+
 def instant(time: datetime) -> str:
     """A time, UTC."""
     return f"{time.astimezone(UTC):%-d %B %Y, %H:%M:%S}".removesuffix(":00")
