@@ -32,6 +32,7 @@ def _config(ink: str, faint: str, line: str, unseen: str, both_ways: tuple[str, 
         "background": None,
         "padding": {"left": 0, "right": 8, "top": 4, "bottom": 4},
         "view": {"stroke": None},
+        "mark": {"color": BUY},
         "style": {UNSEEN: {"fill": unseen, "stroke": None}, "ink": {"color": ink}, "guide-label": {}},
         "axis": words
         | {"domainColor": line, "gridColor": line, "tickColor": line, "titleFontWeight": "normal"}
