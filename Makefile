@@ -1,8 +1,9 @@
 # make demo and make test are all a newcomer needs; both make their environment first.
 PYTHON ?= python3
+CHROMIUM ?= chromium
 BIN := .venv/bin
 
-.PHONY: help demo test test-long test-spark check bench bench-rivals bench-load chaos fuzz format docs lock clean
+.PHONY: help demo test test-long test-spark check bench bench-rivals bench-load chaos fuzz format docs picture lock clean
 
 help:
 	@echo "make demo    record a simulated exchange for half a minute and see the first answers"
@@ -12,6 +13,7 @@ help:
 	@echo "make check   lint and types"
 	@echo "make bench   the benchmarks, as one table with their bars"
 	@echo "make chaos   a quarter of an hour of kills and faults, then the lake against the exchange's own record"
+	@echo "make picture  the README's picture of a report; needs Chromium"
 	@echo "make fuzz    a million broken frames through journal and decoders"
 
 demo: .venv/ready
@@ -54,6 +56,14 @@ format: .venv/ready-dev
 # The data dictionary, from the code.
 docs: .venv/ready-dev
 	$(BIN)/python -m analytics.dictionary
+
+# The README's picture: the report of the days that it makes; needs Chromium.
+picture: .venv/ready
+	rm -rf build/picture && mkdir -p build/picture
+	cd build/picture && $(CURDIR)/$(BIN)/recorder demo --days 3 --until 2026-11-25
+	cd build/picture && $(CURDIR)/$(BIN)/recorder report --data-dir data/demo-2026-11-25-3d-8m-s1 --out report.html
+	$(CHROMIUM) --headless --no-sandbox --hide-scrollbars --virtual-time-budget=20000 --window-size=1280,3015 \
+		--user-data-dir=build/picture/chromium --screenshot=docs/report.png file://$(CURDIR)/build/picture/report.html
 
 # The exact versions and hashes that make installs; uv only writes these files.
 lock:

@@ -9,7 +9,7 @@ returns a LazyFrame; nothing is read before it is collected.
 
 from analytics.lazy.funding import funding_settlements
 from analytics.lazy.grades import with_coverage
-from analytics.lazy.levels import liquidity
+from analytics.lazy.levels import costs, liquidity
 from analytics.lazy.standing import books
 from analytics.lazy.states import open_interest
 from analytics.lazy.touch import basis, spread
@@ -19,6 +19,7 @@ __all__ = [
     "bars",
     "basis",
     "books",
+    "costs",
     "effective_spread",
     "funding_settlements",
     "liquidity",

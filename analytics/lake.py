@@ -34,13 +34,14 @@ _TIMES: Final = (
     "hour",
     "day",
     "bucket",
-    "ts_settled",
     "ts_open",
     "ts_event",
     "ts_start",
     "ts_recv",
+    "ts_settled",
 )
-"""A row's own time is the first of these that it has."""
+"""A row's own time is the first of these that it has. Of a newest state it is not that of the settlement
+before it, which a young lake has not seen."""
 _OF_MARKETS: Final = ("coverage", "trades", "depth", "state", "klines")
 """Where a market may have rows that no market list told of."""
 _ONE_OF: Final = "SELECT 1 FROM {} WHERE market = {} LIMIT 1"

@@ -1,6 +1,7 @@
 """Charts of what the views answer: functions of Polars frames with their columns. They ask no lake."""
 
 from analytics.charts.calendar import coverage_map
+from analytics.charts.compared import over_time
 from analytics.charts.lines import basis, depth, open_interest, price, spread, volume
 from analytics.charts.maps import depth_map, funding_map, funding_next, spread_map
 from analytics.charts.profile import volume_profile
@@ -13,6 +14,7 @@ __all__ = [
     "funding_map",
     "funding_next",
     "open_interest",
+    "over_time",
     "price",
     "spread",
     "spread_map",

@@ -34,6 +34,10 @@ from analytics.charts.theme import BUY, QUIET, SELL, SERIES
 HEIGHT: Final = 190
 FEW: Final = 60
 """Up to so many buckets each is a point on its line: one alone would be none."""
+_WIDTH: Final = 1.6
+"""Of a line, in pixels ..."""
+_BENEATH: Final = 4.5
+"""... and of one that is nearly hidden by the next."""
 SCARCE: Final = 5
 """Up to so many the points are all that is seen."""
 _COVERED: Final = (Figure("observed", "coverage", "percent"), Figure("grade", "grade", "text"))
@@ -42,12 +46,22 @@ _NO_TRADES: Final = "No trade of this market was recorded in this span."
 
 
 class _Plot:
-    """Rows of one market on an axis of time, to be drawn on in layers."""
+    """Rows of one market on an axis of time, to be drawn on in layers.
 
-    def __init__(
-        self, rows: pl.DataFrame, figures: Sequence[Figure], title: str, span: Span, every: str | None
+    `name` is that of the chart: what it draws under the pointer is its own where charts stand together.
+    """
+
+    def __init__(  # what tells one chart from another
+        self,
+        name: str,
+        rows: pl.DataFrame,
+        figures: Sequence[Figure],
+        title: str,
+        span: Span,
+        every: str | None,
     ) -> None:
         rows, length = placed(rows, every)
+        self.name = name
         buckets = whole(rows, length)
         self.title = title
         self.point = (
@@ -66,16 +80,21 @@ class _Plot:
         )
 
     def lines(
-        self, names: Mapping[str, str], *, zero: bool = False, label: str = PRICE_LABEL
+        self,
+        names: Mapping[str, str],
+        *,
+        zero: bool = False,
+        label: str = PRICE_LABEL,
+        widths: Sequence[float] = (),
     ) -> list[alt.Chart]:
-        """A line a column, by the name that its legend gives it."""
+        """A line a column, by the name that its legend gives it; `widths`, where one may hide another."""
         colours = alt.Scale(domain=list(names), range=list(SERIES[: len(names)]))
         legend = alt.Legend(symbolType="stroke", symbolSize=160) if len(names) > 1 else None
         return [
             self.base.transform_calculate(series=json.dumps(name))
             .mark_line(
                 aria=False,
-                strokeWidth=1.6,
+                strokeWidth=width,
                 point=self.point or False,
                 clip=True,
             )
@@ -83,13 +102,13 @@ class _Plot:
                 y=self.y(field, zero=zero, label=label),
                 color=alt.Color("series", type="nominal", scale=colours, legend=legend, title=None),
             )
-            for name, field in names.items()
+            for (name, field), width in zip(names.items(), widths or [_WIDTH] * len(names), strict=True)
         ]
 
     def pointer(self) -> alt.Chart:
         """A band over each bucket, which shows itself and the bucket's figures under the pointer."""
         under = alt.selection_point(
-            name="under", on="pointerover", clear="pointerout", fields=[T], empty=False
+            name=f"under_{self.name}", on="pointerover", clear="pointerout", fields=[T], empty=False
         )
         shown = alt.when(under).then(alt.value(0.18)).otherwise(alt.value(0))
         band = self.base.mark_rect(color=QUIET, aria=False, clip=True)
@@ -109,7 +128,7 @@ def price(volume: pl.DataFrame, span: Span = None, every: str | None = None) -> 
         Figure("trades", "trades", "count"),
     )
     rows = _since_midnight(some(volume, ("vwap",), _NO_TRADES))
-    plot = _Plot(rows, figures, "price, quote", span, every)
+    plot = _Plot("price", rows, figures, "price, quote", span, every)
     bars = plot.base.mark_bar(color=QUIET, opacity=0.35, aria=False, clip=True)
     bars = bars.encode(x2="until", y=plot.y("low"), y2="high")
     own, of_day = plot.lines({"VWAP": "vwap", "VWAP since midnight UTC": "day_vwap"})
@@ -139,7 +158,7 @@ def volume(volume: pl.DataFrame, span: Span = None, every: str | None = None) ->
         Figure("imbalance", "imbalance", "signed percent"),
         Figure("trades", "trades", "count"),
     )
-    plot = _Plot(rows, figures, "turnover, quote", span, every)
+    plot = _Plot("volume", rows, figures, "turnover, quote", span, every)
     colours = alt.Scale(domain=["buy", "sell"], range=[BUY, SELL])
     bars = [
         plot.base.transform_calculate(side=json.dumps(side), height=height)
@@ -166,7 +185,7 @@ def spread(spread: pl.DataFrame, span: Span = None, every: str | None = None) ->
         Figure("books", "snapshots", "count"),
     )
     names = {each.title: each.field for each in figures[:3]}
-    plot = _Plot(some(spread, names.values(), _NO_BOOKS), figures, "spread, bps", span, every)
+    plot = _Plot("spread", some(spread, names.values(), _NO_BOOKS), figures, "spread, bps", span, every)
     layers = (*plot.lines(names, zero=True), plot.pointer())
     return sized(layered(*layers), HEIGHT, "Quoted, effective and realised spread in basis points.")
 
@@ -181,7 +200,8 @@ def depth(liquidity: pl.DataFrame, span: Span = None, every: str | None = None) 
         Figure("selling 10,000", "cost_bps_sell", "bps"),
     )
     names = {each.title: each.field for each in figures[:2]}
-    plot = _Plot(some(liquidity, names.values(), _NO_BOOKS), figures, "within 10 bps, quote", span, every)
+    rows = some(liquidity, names.values(), _NO_BOOKS)
+    plot = _Plot("depth", rows, figures, "within 10 bps, quote", span, every)
     layers = (*plot.lines(names, zero=True, label=AMOUNT_LABEL), plot.pointer())
     return sized(layered(*layers), HEIGHT, "Bids and asks within 10 basis points of the mid, in quote units.")
 
@@ -198,11 +218,11 @@ def basis(basis: pl.DataFrame, span: Span = None, every: str | None = None) -> C
     )
     names = {each.title: each.field for each in figures[:2]}
     why = "No book of this market that tells mark and index was recorded for a tenth of any bucket or more."
-    plot = _Plot(some(basis, names.values(), why), figures, "over the index, bps", span, every)
+    plot = _Plot("basis", some(basis, names.values(), why), figures, "over the index, bps", span, every)
     level = plot.base.mark_rule(color=QUIET, strokeDash=[3, 3], aria=False).encode(
         y=alt.datum(0),
     )
-    layers = (level, *plot.lines(names), plot.pointer())
+    layers = (level, *plot.lines(names, widths=(_BENEATH, _WIDTH)), plot.pointer())
     return sized(layered(*layers), HEIGHT, "Mark price and mid over the index, in basis points.")
 
 
@@ -215,6 +235,7 @@ def open_interest(open_interest: pl.DataFrame, span: Span = None, every: str | N
         Figure("mark price", "mark_price", "price"),
     )
     why = "No state that tells this market's open interest was recorded in this span."
-    plot = _Plot(some(open_interest, ("open_interest",), why), figures, "open, base", span, every)
+    rows = some(open_interest, ("open_interest",), why)
+    plot = _Plot("open_interest", rows, figures, "open, base", span, every)
     lines = plot.lines({"open interest": "open_interest"}, label=AMOUNT_LABEL)
     return sized(layered(*lines, plot.pointer()), HEIGHT, "Open interest in base units.")

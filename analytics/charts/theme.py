@@ -9,6 +9,8 @@ SELL: Final = "#e08214"
 QUIET: Final = "#8a94a3"
 SERIES: Final = (BUY, SELL, QUIET)
 """Of lines, in their order."""
+MARKETS: Final = (BUY, SELL, "#009e73", "#cc79a7", "#6b4fa0", "#c3a800", "#8f2f0c", "#4bbcd0", QUIET)
+"""Of markets beside one another, in the order of their names: told apart without red against green, too."""
 GRADES: Final = {"A": "#b5d7ee", "B": "#6fb0de", "C": "#cf7c12", "D": "#8f2f0c"}
 """Blue is whole, orange is not; the worse, the darker, for those who see no colours, and for paper."""
 MISSING: Final = "#11161d"
@@ -30,6 +32,7 @@ def _config(ink: str, faint: str, line: str, unseen: str, both_ways: tuple[str, 
         "background": None,
         "padding": {"left": 0, "right": 8, "top": 4, "bottom": 4},
         "view": {"stroke": None},
+        "mark": {"color": BUY},
         "style": {UNSEEN: {"fill": unseen, "stroke": None}, "ink": {"color": ink}, "guide-label": {}},
         "axis": words
         | {"domainColor": line, "gridColor": line, "tickColor": line, "titleFontWeight": "normal"}
@@ -38,9 +41,9 @@ def _config(ink: str, faint: str, line: str, unseen: str, both_ways: tuple[str, 
         "axisY": {"domain": False, "ticks": False, "tickCount": 5},
         "legend": words
         | {"orient": "top", "titleFontWeight": "normal", "titleAnchor": "start", "symbolStrokeWidth": 2}
-        | {"titleLimit": 320, "offset": 8, "columnPadding": 14},
+        | {"titleLimit": 320, "offset": 8, "columnPadding": 14, "columns": 5},
         "range": {
-            "category": list(SERIES),
+            "category": list(MARKETS),
             "heatmap": {"scheme": "viridis"},
             "diverging": list(both_ways),
         },

@@ -1,10 +1,11 @@
-"""What the levels of standing books held: the view `liquidity_1m`."""
+"""What the levels of standing books held: the views `liquidity_1m` and `cost_profile_1h`."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import polars as pl
 
-from analytics.lazy.buckets import Bucket, bucket, figure, integral, mean, ratio, seconds, stays
+from analytics.lazy.buckets import SECOND_US, Bucket, bucket, figure, integral, mean, ratio, seconds, stays
 from recorder.lake.store.minutes import NEAR_BPS, TAKEN_QUOTE
 
 _MEANS: Final = ("bid_depth", "ask_depth", "imbalance", "bid_quantity", "ask_quantity")
@@ -43,6 +44,46 @@ def liquidity(books: pl.LazyFrame, every: str = "1m") -> pl.LazyFrame:
     ).sort(span.keys)
 
 
+def costs(books: pl.LazyFrame, amounts: Iterable[float], every: str = "1h") -> pl.LazyFrame:
+    """What taking some amounts of quote units at once cost, weighted by time; `books` as `books()` does.
+
+    By market, date, bucket and notional, with the columns of `cost_profile_1h` but the grade: the same rules,
+    for any amounts and any bucket. A cost is null where the visible levels held less for half of the time.
+    """
+    span, wanted = bucket(every), {f"{amount:g}": float(amount) for amount in amounts}
+    mid, bids, asks = pl.col("mid"), _offers("bids"), _offers("asks")
+    away = {
+        f"buy_{name}": 1e4 * (_price_of_taking(asks, amount) / mid - 1) for name, amount in wanted.items()
+    }
+    away |= {
+        f"sell_{name}": 1e4 * (1 - _price_of_taking(bids, amount) / mid) for name, amount in wanted.items()
+    }
+    sums = (
+        stays(books.filter(mid.is_not_null()).select(*_STOOD, **away), span)
+        .group_by(span.keys)
+        .agg(
+            *(integral(pl.col(name)) for name in away),
+            *(seconds(pl.col(name).is_not_null()).alias(f"{name}_held") for name in away),
+            observed=pl.col("us").sum() / SECOND_US,
+        )
+    )
+    sides = ("buy", "sell")
+    return pl.concat(
+        sums.select(
+            *span.keys,
+            pl.lit(amount).alias("notional"),
+            *(
+                _cost(f"{side}_{name}", f"{side}_{name}_held", span).alias(f"cost_bps_{side}")
+                for side in sides
+            ),
+            *(mean(f"{side}_{name}_held", "observed", span).alias(f"deep_share_{side}") for side in sides),
+            pl.col("observed").alias("observed_seconds"),
+            coverage=pl.col("observed") / span.seconds,
+        )
+        for name, amount in wanted.items()
+    ).sort(*span.keys, "notional")
+
+
 def _cost(integrated: str, held: str, span: Bucket) -> pl.Expr:
     enough = pl.col(held) > pl.col("observed") / 2
     return figure(pl.when(enough).then(ratio(integrated, held)), "observed", span)
@@ -56,8 +97,8 @@ def _measured(books: pl.LazyFrame) -> pl.LazyFrame:
     held = {
         "bid_depth": _near(bids),
         "ask_depth": _near(asks),
-        "cost_bps_buy": 1e4 * (_price_of_taking(asks) / mid - 1),
-        "cost_bps_sell": 1e4 * (1 - _price_of_taking(bids) / mid),
+        "cost_bps_buy": 1e4 * (_price_of_taking(asks, TAKEN_QUOTE) / mid - 1),
+        "cost_bps_sell": 1e4 * (1 - _price_of_taking(bids, TAKEN_QUOTE) / mid),
         "imbalance": leaning,
         "bid_quantity": bid,
         "ask_quantity": ask,
@@ -81,9 +122,9 @@ def _near(offers: pl.Expr) -> pl.Expr:
     return (beyond.list.eval((_LEVEL <= 0).cast(pl.Float64)) * offers.list.eval(_VALUE)).list.sum()
 
 
-def _price_of_taking(offers: pl.Expr) -> pl.Expr:
-    """The mean price of taking TAKEN_QUOTE, level by level; null where they hold less."""
+def _price_of_taking(offers: pl.Expr, amount: float) -> pl.Expr:
+    """The mean price of taking an amount, level by level; null where they hold less."""
     before = _VALUE.cum_sum() - _VALUE
-    taken = pl.min_horizontal(_VALUE, TAKEN_QUOTE - before).clip(lower_bound=0)
-    price = pl.when(_VALUE.sum() >= TAKEN_QUOTE).then(TAKEN_QUOTE / (taken / _PRICE).sum())
+    taken = pl.min_horizontal(_VALUE, amount - before).clip(lower_bound=0)
+    price = pl.when(_VALUE.sum() >= amount).then(amount / (taken / _PRICE).sum())
     return offers.list.agg(price)

@@ -30,7 +30,7 @@ def maps(frames: Frames, scope: Scope) -> dict[str, Drawing]:
     }
     for drawing in drawings.values():
         _ground(drawing)
-    if frames.announced is not None:
+    if frames.is_young:
         drawings["funding"] = _drawn(functools.partial(charts.funding_next, frames.announced, markets))
     return drawings
 

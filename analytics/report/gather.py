@@ -22,8 +22,8 @@ class Frames:
     """What a report is made of.
 
     `rows` counts by what is counted, `grades` minutes by grade. `missing` is what no repair brought back, the
-    longest first. `announced` is there where no settlement is proven. The frames after `coverage` are of the
-    markets with charts of their own.
+    longest first. `announced` is what was told last of each market's next settlement. The frames after
+    `coverage` are of the markets with charts of their own.
     """
 
     rows: dict[str, int]
@@ -31,7 +31,7 @@ class Frames:
     gaps: pl.DataFrame
     missing: pl.DataFrame
     settlements: pl.DataFrame
-    announced: pl.DataFrame | None
+    announced: pl.DataFrame
     spread_map: pl.DataFrame
     depth_map: pl.DataFrame
     coverage: pl.DataFrame
@@ -42,6 +42,11 @@ class Frames:
     open_interest: pl.DataFrame
     profile: pl.DataFrame
     areas: pl.DataFrame
+
+    @property
+    def is_young(self) -> bool:
+        """Whether no settlement is proven yet, so that what is announced is all there is of funding."""
+        return not self.settlements["apr"].count() and self.announced.height > 0
 
 
 class _Asker:
@@ -81,11 +86,12 @@ class _Asker:
         since = pl.col("ts_settled") - pl.duration(minutes=60 * pl.col("interval_hours").fill_null(0))
         return rows.filter(pl.col("ts_settled") >= self._scope.first, since < self._scope.end)
 
-    def announced(self) -> pl.DataFrame | None:
-        """What was announced last, of the states of the span's last day; None where nothing was."""
+    def announced(self) -> pl.DataFrame:
+        """What was announced last, of the states of the span's last day, in the order of the maps."""
         start = max(self._scope.first, self._scope.end - timedelta(days=1))
         rows = self.ask("funding_now", self._scope.mapped, start)
-        return rows if rows["funding_rate_next"].count() else None
+        ordered = pl.DataFrame({"market": self._scope.mapped}, schema={"market": pl.String})
+        return ordered.join(rows, on="market", maintain_order="left").drop_nulls("funding_rate_next")
 
     def _named(self, shown: Sequence[str]) -> Sequence[str] | None:
         """What to ask for: where all are meant, none by its name, for a lake looks each one up."""
@@ -132,7 +138,7 @@ def gather(lake: Lake, scope: Scope, chosen: Sequence[str] | None) -> Frames:
         gaps=gaps,
         missing=by_markets(placed.filter(pl.col("remains_seconds") > 0), max(2, len(scope.markets))),
         settlements=settlements,
-        announced=None if settlements["apr"].count() else asker.announced(),
+        announced=asker.announced(),
         spread_map=asker.by(lake.spread, scope.mapped, coarse),
         depth_map=asker.by(lake.liquidity, scope.mapped, coarse),
         coverage=asker.calendar(),

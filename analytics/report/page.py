@@ -4,6 +4,7 @@ import base64
 import functools
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from html import escape
@@ -103,7 +104,8 @@ def _texts(frames: Frames, scope: Scope) -> dict[str, str]:
         "whole": _whole(frames),
         "gaps": _gaps(frames),
         "funding_found": escape(findings.funding(frames)),
-        "funding_read": _SETTLED if frames.announced is None else _ANNOUNCED,
+        "funding_read": _ANNOUNCED if frames.is_young else _SETTLED,
+        "funding_now": _now(frames),
         "spread_found": escape(findings.spread(frames)),
         "depth_found": escape(findings.depth(frames)),
         "options": "\n".join(f"<option>{escape(market)}</option>" for market in scope.chosen),
@@ -161,23 +163,45 @@ def _part(grade: str, share: float) -> str:
     return f'<span style="width:{100 * share:.3f}%;background:{GRADES[grade]}"></span>'
 
 
+def _now(frames: Frames) -> str:
+    """What each market's next settlement will charge, and when."""
+    rows = frames.announced
+    if not rows.height:
+        return ""
+    told = rows["ts_recv"].max()
+    assert isinstance(told, datetime)
+    names = ("market", "next rate", "that a year", "predicted after it", "due, UTC", "in", "interval")
+    caption = f"Funding now: what was announced last for the next settlement, {words.instant(told)} UTC"
+    return _table(caption, names, (_coming(row, told) for row in rows.iter_rows(named=True)))
+
+
+def _coming(row: dict[str, Any], told: datetime) -> tuple[str, ...]:
+    due, hours = row["ts_next"], row["interval_hours"]
+    return (
+        row["market"],
+        words.bps(1e4 * row["funding_rate_next"], signed=True),
+        words.percent(row["apr_next"], signed=True),
+        words.bps(
+            None if row["funding_rate_predict"] is None else 1e4 * row["funding_rate_predict"], signed=True
+        ),
+        words.UNKNOWN if due is None else words.instant(due),
+        words.UNKNOWN if due is None else words.until(due - told),
+        words.UNKNOWN if hours is None else words.lasting(timedelta(hours=hours)),
+    )
+
+
 def _gaps(frames: Frames) -> str:
     """The longest spans of which something is still missing."""
     rows = frames.missing
     if not rows.height:
         return "<p>Every gap was repaired.</p>" if frames.gaps.height else "<p>There is no gap.</p>"
     names = ("markets", "of", "why", "from, UTC", "still missing", "repaired")
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
-    body = "\n".join(_gap(row) for row in rows.head(MOST_MISSING).iter_rows(named=True))
     caption = f"What is still missing: the longest of {words.many(rows.height, 'gap')}"
+    return _table(caption, names, (_gap(row) for row in rows.head(MOST_MISSING).iter_rows(named=True)))
+
+
+def _gap(row: dict[str, Any]) -> tuple[str, ...]:
     return (
-        f'<div class="scroll"><table><caption>{caption}</caption>\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
-    )
-
-
-def _gap(row: dict[str, Any]) -> str:
-    cells = (
         "all markets" if row["everywhere"] else words.listed(row["markets"]),
         row["stream"],
         row["reason"],
@@ -185,7 +209,15 @@ def _gap(row: dict[str, Any]) -> str:
         words.lasting(timedelta(seconds=row["remains_seconds"])),
         row["repaired"],
     )
-    return f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+
+
+def _table(caption: str, names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    body = "\n".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return (
+        f'<div class="scroll"><table><caption>{escape(caption)}</caption>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
+    )
 
 
 def _bucket(every: str) -> str:

@@ -12,6 +12,8 @@ _LETTERS: Final = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 _WORDS: Final = ((1e9, "billion"), (1e6, "million"))
 _UNITS: Final = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 UNKNOWN: Final = "not known"
+_NOTHING: Final = ("-0.0 %", "+0.0 %")
+"""A share so near to none has no sign."""
 
 
 def count(number: int) -> str:
@@ -57,7 +59,8 @@ def percent(number: float | None, *, signed: bool = False) -> str:
         return f"{int(number * 1e4) / 100:.2f} %"
     if not signed and 0 < number < 0.001:
         return "under 0.1 %"
-    return f"{100 * number:{'+' if signed else ''},.1f} %"
+    told = f"{100 * number:{'+' if signed else ''},.1f} %"
+    return "0.0 %" if told in _NOTHING else told
 
 
 def lasting(length: timedelta) -> str:
@@ -76,6 +79,18 @@ def lasting(length: timedelta) -> str:
         elif told:
             break
     return " ".join(told[:2])
+
+
+def until(length: timedelta) -> str:
+    """How long until something is due, in whole minutes, as a countdown has them."""
+    minutes = length // timedelta(minutes=1)
+    return (
+        lasting(timedelta(minutes=minutes))
+        if minutes > 0
+        else "under a minute"
+        if length > timedelta()
+        else "due"
+    )
 
 
 def instant(time: datetime) -> str:

@@ -49,6 +49,7 @@ DRAWN = {
     "depth": lambda lake: charts.depth(lake.liquidity("AAA", every="1h")),
     "basis": lambda lake: charts.basis(lake.basis("AAA", every="1h")),
     "open_interest": lambda lake: charts.open_interest(lake.open_interest("AAA", every="1h")),
+    "over_time": lambda lake: charts.over_time(asked(lake, "funding_carry"), "short_carry_total", "paid"),
     "volume_profile": lambda lake: charts.volume_profile(
         asked(lake, "volume_profile_1d", "AAA"), asked(lake, "value_area_1d", "AAA")
     ),
@@ -170,6 +171,29 @@ class TestLines:
         heights = [float(shape["d"].partition("v")[2].partition("h")[0]) for shape in (buy, sell)]
         assert heights[1] == pytest.approx(1.5 * heights[0], rel=0.02)
         assert buy["fill"] != sell["fill"]
+
+    def test_charts_that_stand_together_keep_their_pointers_apart(self, lake):
+        both = charts.price(lake.volume("AAA", every="15m")) & charts.spread(lake.spread("AAA", every="1h"))
+        names = [each["name"] for each in both.to_dict(validate=False)["params"]]
+        assert names == ["under_price", "under_spread"]
+
+    def test_of_mark_and_mid_the_one_that_lies_beneath_is_wider(self):
+        frame = by_the_hour([0, 1], basis_bps=[1.0, 2.0], mid_basis_bps=[1.0, 2.0], last_basis_bps=[1.0, 2.0])
+        frame = frame.with_columns(pl.lit(1.0).alias(name) for name in ("mark_price", "index_price", "mid"))
+        mark, mid = shapes_of(svg_of(charts.basis(frame)))["line"]
+        assert float(mark["stroke-width"]) > 2 * float(mid["stroke-width"])
+
+    def test_a_figure_of_markets_is_a_line_each_that_breaks_where_it_is_unknown(self):
+        frame = by_the_hour([0, 1, 2, 4], spread=[1.0, None, 2.0, 3.0])
+        frame = pl.concat([frame, frame.with_columns(market=pl.lit("BBB"), spread=1.0)])
+        first, second = shapes_of(svg_of(charts.over_time(frame, "spread", "spread")))["line"]
+        assert (first["d"].count("M"), second["d"].count("M")) == (3, 2)
+        assert first["stroke"] != second["stroke"]
+
+    def test_the_hours_of_every_axis_are_of_24(self):
+        drawn = svg_of(charts.over_time(by_the_hour(range(18), spread=1.0), "spread", "spread"))
+        assert "16:00" in drawn
+        assert "PM" not in drawn
 
     def test_the_axis_is_of_the_span_that_is_asked_for_in_utc(self):
         frame = by_the_hour([1], open_interest=[1.0], notional=[1.0], change=[1.0], mark_price=[1.0])

@@ -90,6 +90,15 @@ def test_a_frame_has_the_rows_of_its_view(asked, name, every):
     assert all(ours[column].count() for column in ours.columns if column not in told_by_none)
 
 
+def test_amounts_cost_what_the_profile_says(asked):
+    keys = ("market", "hour", "notional")
+    ours = frames.costs(asked.books, (1e3, 1e4, 1e5, 1e6)).collect()
+    theirs = asked.view("cost_profile_1h").filter(pl.col("observed_seconds") > 0)
+    assert [name for name in theirs.columns if name != "grade"] == ours.columns
+    assert_same(ours, theirs, keys)
+    assert ours["cost_bps_buy"].count() > 0
+
+
 @pytest.mark.parametrize("every", GRAINS)
 def test_what_trading_cost_is_what_the_view_says(asked, every):
     keys = buckets.bucket(every).keys

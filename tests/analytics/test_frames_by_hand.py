@@ -45,6 +45,16 @@ def test_the_cost_of_taking_an_amount_is_that_of_the_levels_it_takes():
     assert (row["bid_depth"], row["ask_depth"]) == (0, 0)
 
 
+def test_any_amount_has_its_cost():
+    """100 of 3,000 at the best ask; 6,000 take half at the next one; 20,000 are not there."""
+    asks, bids = ((100.0, 30.0), (110.0, 90.0)), ((98.0, 51.0),)
+    books = frames.books(frame("depth", [book(0, bids=bids, asks=asks)]), frame("gaps", []))
+    few, many, none = frames.costs(books, (100, 6_000, 20_000), "1m").collect().to_dicts()
+    assert few["cost_bps_buy"] == pytest.approx(1e4 * (100 / 99 - 1))
+    assert many["cost_bps_buy"] == pytest.approx(1e4 * (6_000 / (30 + 3_000 / 110) / 99 - 1))
+    assert (none["cost_bps_buy"], none["deep_share_buy"], many["deep_share_sell"]) == (None, 0, 0)
+
+
 def test_a_level_exactly_at_the_edge_is_near():
     mid = 1_000.0
     depth = frame("depth", [book(0, bids=((999.0, 2.0), (998.9, 5.0)), asks=((1_001.0, 3.0),))])

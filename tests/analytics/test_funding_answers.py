@@ -83,6 +83,10 @@ class TestNow:
         [row] = rows(lake, columns, "funding_now", "DDD")
         assert row == (seconds("25:30"), 89, NEW, None, None, None, 0.5)
 
+    def test_asked_for_a_span_a_market_without_a_settlement_yet_is_told_of_by_its_newest_state(self, lake):
+        asked = lake.ask("funding_now", "DDD", start="2026-11-23")
+        assert asked.project("funding_rate_next, ts_settled").fetchall() == [(NEW, None)]
+
     @pytest.mark.parametrize(
         ("market", "settled", "coming"), [("BBB", "18:00", "25:00"), ("GGG", "20:00", "26:00")]
     )

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from asked_lakes import described, fill, gap, graded, lake_at, rows_as
 from drawings import figures_of
-from lakedays import HOUR_US, MINUTE_US, SECOND_US, book, state, trade
+from lakedays import DAY_US, HOUR_US, MINUTE_US, SECOND_US, book, state, trade
 from once import once
 from typer.testing import CliRunner
 
@@ -26,6 +26,7 @@ from recorder.cli import app
 
 HOSTILE = "</script><script>alert(1)</script><!--&amp;\"'"
 HOUR_30 = timedelta(hours=30, seconds=5)
+CELLS = re.compile(r"<td>(.*?)</td>")
 DAY = datetime(2026, 11, 22, tzinfo=UTC)
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MAPS = ("funding", "spread", "depth", "coverage")
@@ -160,6 +161,15 @@ class TestContents:
             sorted(rows["apr"].drop_nulls()), rel=1e-6
         )
 
+    def test_what_each_market_will_be_charged_next_is_in_a_table(self, text, data_dir):
+        table = re.findall(r"<tbody>(.*?)</tbody>", text, re.DOTALL)[0]
+        told = {html.unescape(row[0]): row[1:4] for row in map(CELLS.findall, table.split("</tr>")) if row}
+        newest = "SELECT market, funding_rate_next, apr_next FROM funding_now WHERE age_seconds < 86400"
+        assert {market: figures[:2] for market, figures in told.items()} == {
+            market: [words.bps(1e4 * rate, signed=True), words.percent(apr, signed=True)]
+            for market, rate, apr in open_lake(data_dir).sql(newest).fetchall()
+        }
+
     def test_the_maps_have_the_spread_and_the_depth_that_the_books_had(self, data):
         for chart, column, expected in (("spread", "relative_spread_bps", 2.0), ("depth", "depth", 50_000.0)):
             table = columns(data["charts"][chart])
@@ -188,7 +198,7 @@ class TestContents:
         assert tiles["open interest, base"] == "7"
 
     def test_the_longest_of_what_is_missing_is_told_first(self, text):
-        [table] = re.findall(r"<tbody>(.*?)</tbody>", text, re.DOTALL)
+        table = re.findall(r"<tbody>(.*?)</tbody>", text, re.DOTALL)[-1]
         first = [html.unescape(cell) for cell in re.findall(r"<td>(.*?)</td>", table)[:6]]
         assert first == [HOSTILE, "trade", "disconnect", "22 November 2026, 01:00", "5 hours", ""]
 
@@ -257,6 +267,18 @@ class TestLittle:
         assert data["charts"]["coverage"].startswith("No minute is graded yet")
         assert data["markets"][0]["charts"]["open_interest"].startswith("No state that tells")
         assert "No minute is graded yet" in seen(short)
+
+    def test_a_lake_without_a_settlement_tells_what_the_next_one_will_charge(self, tmp_path):
+        rates = {"funding_rate_next": 1e-4, "funding_rate_predict": -2e-4, "funding_minutes": 114}
+        told = [state(at, 7.0) | rates | {"ts_funding": DAY_US + 2 * HOUR_US} for at in (0, SECOND_US)]
+        with lake_at(tmp_path) as day:
+            day.add("depth", rows_as("depth", [book(0), book(20 * SECOND_US, seq=1)]))
+            day.add("state", rows_as("state", told))
+        made = page(*reversed(scoped(tmp_path)), "made")
+        [table] = re.findall(r"<tbody>(.*?)</tbody>", made, re.DOTALL)
+        coming = ["22 November 2026, 02:00", "1 hour 59 minutes", "not known"]
+        assert re.findall(r"<td>(.*?)</td>", table) == ["AAA", "+1.00 bps", "not known", "-2.00 bps", *coming]
+        assert "No settlement with a proven rate" in seen(made)
 
     def test_trades_of_a_short_span_are_shown_by_the_second(self, short):
         data = json.loads(re.findall(r'id="page">(.*?)</script>', short, re.DOTALL)[0])
@@ -357,6 +379,11 @@ class TestWords:
             (words.percent(0.99999), "99.99 %"),
             (words.percent(0.00001), "under 0.1 %"),
             (words.percent(-0.1234, signed=True), "-12.3 %"),
+            (words.percent(-0.0004, signed=True), "0.0 %"),
+            (words.percent(0.0, signed=True), "0.0 %"),
+            (words.until(timedelta(minutes=65, seconds=59)), "1 hour 5 minutes"),
+            (words.until(timedelta(seconds=59)), "under a minute"),
+            (words.until(timedelta(0)), "due"),
             (words.many(1, "market"), "1 market"),
             (words.lasting(timedelta(seconds=20)), "20 seconds"),
             (words.lasting(timedelta(days=3)), "3 days"),
