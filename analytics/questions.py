@@ -21,6 +21,8 @@ _FILES: Final = Path(__file__).parent / "sql"
 DAY_S: Final = 86_400
 MIN_COVERAGE: Final = 0.1
 """A figure of a bucket of which less was observed is null: it would not be wrong by a little."""
+MIN_COVERAGE_OF_SUMS: Final = 0.95
+"""A sum is null also where less of the bucket's judged minutes was observed: it misses all the rest."""
 
 
 class Part(NamedTuple):
