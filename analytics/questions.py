@@ -76,7 +76,9 @@ COMMON: Final = {
     "hour": Column("time, UTC", "the bucket's start"),
     "day": Column("time, UTC", "the bucket's start"),
     "bucket": Column("time, UTC", "the bucket's start"),
-    "grade": Column("A to D", "the worst grade of the bucket's minutes; null until one is graded"),
+    "grade": Column(
+        "A to D", "the worst of the bucket's minutes, of trades and candles; null until one is graded"
+    ),
 }
 """Columns that mean the same everywhere; a head may say more of them."""
 

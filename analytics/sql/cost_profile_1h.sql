@@ -15,6 +15,7 @@
 -- Note: figures are null where less than 0.1 of the hour was observed. Fees are not in it.
 -- Note: every level of every book is put in order: name a market and a date, of which it takes some seconds.
 -- Note: of an inverse market, which counts contracts, costs and deep shares are null: price x quantity is no amount of money.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 WITH reached AS (
     SELECT
         *,

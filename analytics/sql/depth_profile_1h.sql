@@ -13,6 +13,7 @@
 --       them is not known, and the depth is a lower bound: believe it as far as the complete share reaches.
 -- Note: figures are null where less than 0.1 of the hour was observed.
 -- Note: of an inverse market, which counts contracts, depths are null: price x quantity is no amount of money.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 WITH sides AS (
     SELECT
         market,

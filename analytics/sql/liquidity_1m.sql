@@ -14,6 +14,7 @@
 -- Source: closed_minutes, open_book_minutes, open_level_minutes, coverage, inverse_markets.
 -- Note: figures are null where less than 0.1 of the bucket was observed.
 -- Note: of an inverse market, which counts contracts, depths, costs and their seconds are null: price x quantity is no amount of money.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 WITH facts AS (
     SELECT
         market,

@@ -18,6 +18,7 @@
 --   the minute only, it is nearer to 0 than the mean of max() would be.
 -- Note: there is no hour or day of it, for max() does not add up: average the minutes.
 -- Note: an inverse market's 10,000 quote units are 10,000 of price x quantity, whatever its contract is worth.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 WITH means AS (
     SELECT
         basis_1m.market,

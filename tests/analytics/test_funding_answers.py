@@ -78,6 +78,9 @@ class TestNow:
         )
         assert row == pytest.approx(expected)
 
+    def test_how_well_it_was_seen_is_of_the_last_hours_judged_minutes(self, lake):
+        assert rows(lake, "coverage, grade", "funding_now") == [(0.75, "B")]
+
     def test_before_the_first_settlement_the_interval_is_unknown_and_never_taken_for_8_hours(self, lake):
         columns = "ts_next, minutes_left, funding_rate_next, interval_hours, apr_next, ts_settled, premium"
         [row] = rows(lake, columns, "funding_now", "DDD")
