@@ -219,6 +219,28 @@ class TestDays:
             None,
         )
 
+    def test_by_name_it_is_asked_with_a_bucket(self, lake):
+        asked = lake.funding("AAA", every="1d")
+        assert (
+            asked.rows() == lake.sql("SELECT * FROM funding_1d WHERE market = 'AAA' ORDER BY day").fetchall()
+        )
+
+    @pytest.mark.parametrize("every", ["1h", "8h", "12h"])
+    def test_any_bucket_has_the_settlements_that_fall_into_it(self, lake, every):
+        asked, settled = lake.funding("AAA", every=every), lake.funding("AAA")
+        hours = int(every[:-1])
+        expected = {}
+        for ts, rate in settled.select("ts_settled", "funding_rate").rows():
+            start = ts.replace(hour=ts.hour // hours * hours, minute=0, second=0)
+            count, total = expected.get(start, (0, 0.0))
+            expected[start] = count + 1, total + rate
+        own = asked.columns[2]
+        found = asked.filter(asked["settlements"] > 0).sort(own)
+        assert dict(zip(found[own], found["settlements"], strict=True)) == {
+            start: count for start, (count, _) in expected.items()
+        }
+        assert found["rate_sum"].to_list() == pytest.approx([total for _, total in expected.values()])
+
     def test_a_year_is_made_of_the_hours_that_are_proven(self, lake):
         [row] = rows(lake, "settlements, proven, rate_sum, hours_proven, apr_realised", "funding_1d", "BBB")
         assert row == pytest.approx((5, 3, 2 * NEW + OLD, 1, NEW * 8760))
