@@ -129,8 +129,8 @@ def test_the_replica_is_the_mean_premium_and_the_clamped_interest(replicas, mark
     assert (row["premium_plain"], row["premium_weighted"]) == pytest.approx((plain, weighted), abs=1e-12)
     assert (row["rate_plain"], row["rate_weighted"], row["rate_shared"]) == pytest.approx(rates, abs=1e-12)
     for name, told in (("charged", LATER), ("announced", LATER), ("predict", 5e-4)):
-        errors = (row[f"{name}_error_plain_bps"], row[f"{name}_error_weighted_bps"])
-        assert errors == pytest.approx(((rates[0] - told) * 1e4, (rates[1] - told) * 1e4), abs=1e-8)
+        errors = [row[f"{name}_error_{form}_bps"] for form in ("plain", "weighted", "shared")]
+        assert errors == pytest.approx([(rate - told) * 1e4 for rate in rates], abs=1e-8)
     assert (row["minutes"], row["coverage"]) == (len(known), pytest.approx(len(known) / MINUTES))
 
 
