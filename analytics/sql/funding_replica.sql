@@ -29,7 +29,8 @@
 -- Note: venues of this family fix a rate one interval ahead: the premium up to a settlement makes the predicted rate, which is announced
 --   from then on and charged at the next one. Others charge it at once. So it is held against both; the smaller error tells which it is.
 -- Note: rate_shared is the form in which the whole rate, not the interest alone, is per 8 h, and each interval charges its share.
--- Note: a venue caps its rate, uses an amount of its own for the impact prices, and samples premiums more often; see also premium_index_1m.
+-- Note: a venue caps its rate, uses an amount of its own for the impact prices, and samples premiums at an interval of its own, where
+--   premium_index_1m weighs each book by how long it stood.
 -- Note: the simulated exchange differs from all three for two causes: its premium is that of the mid over the index, not of impact prices,
 --   which are nearer to the index or beyond it; and its interest is 0.01 % an interval, however long that is. It weighs all seconds alike.
 -- Reference: premium + clamp(interest - premium, -0.05 %, 0.05 %) is the form of BitMEX's and Binance's contract terms, the growing
