@@ -5,7 +5,11 @@ from typing import Final
 MINUTE_US: Final = 60_000_000
 DAY_US: Final = 1_440 * MINUTE_US
 _SEEN: Final = "coalesce(coverage, 1e0) >= 0.1e0"
-"""As everywhere: a figure of a bar of which less was observed is null."""
+"""As everywhere: a figure of a bar of which less was observed is null,"""
+_SUMMED: Final = "coalesce(coverage, 1e0) >= 0.95e0"
+"""a sum also where less than this was,"""
+_LINEAR: Final = "is_inverse IS NULL"
+"""and what is price x quantity where that is no amount of money."""
 _BARS: Final = """\
 WITH instants AS (
     SELECT
@@ -76,23 +80,24 @@ SELECT
     date,
     timestamp_micros(start_us) AS bucket,
     trades,
-    CASE WHEN {seen} THEN volume END AS volume,
-    CASE WHEN {seen} THEN turnover END AS turnover,
-    CASE WHEN {seen} THEN buy_volume END AS buy_volume,
-    CASE WHEN {seen} THEN volume - buy_volume END AS sell_volume,
+    CASE WHEN {summed} THEN volume END AS volume,
+    CASE WHEN {summed} AND {linear} THEN turnover END AS turnover,
+    CASE WHEN {summed} THEN buy_volume END AS buy_volume,
+    CASE WHEN {summed} THEN volume - buy_volume END AS sell_volume,
     CASE WHEN {seen} THEN (2 * buy_volume - volume) / nullif(volume, 0e0) END AS imbalance,
-    CASE WHEN {seen} THEN turnover / nullif(volume, 0e0) END AS vwap,
+    CASE WHEN {seen} AND {linear} THEN turnover / nullif(volume, 0e0) END AS vwap,
     CASE WHEN {seen} THEN open END AS open,
     CASE WHEN {seen} THEN high END AS high,
     CASE WHEN {seen} THEN low END AS low,
     CASE WHEN {seen} THEN close END AS close,
-    CASE WHEN {seen} THEN buy_trades END AS buy_trades,
-    CASE WHEN {seen} THEN buy_turnover END AS buy_turnover,
+    CASE WHEN {summed} THEN buy_trades END AS buy_trades,
+    CASE WHEN {summed} AND {linear} THEN buy_turnover END AS buy_turnover,
     CAST(NULL AS DOUBLE) AS candle_volume,
     CAST(NULL AS DOUBLE) AS candle_turnover,
     coverage,
     grade
-FROM covered"""
+FROM covered
+LEFT JOIN inverse_markets USING (market)"""
 
 
 def bars_sql(every_us: int) -> str:
@@ -109,4 +114,5 @@ def bars_sql(every_us: int) -> str:
         raise ValueError(
             f"a bar of {every_us} us: it must be a minute at most, and a whole number of them make a day"
         )
-    return _BARS.format(every_us=every_us, minute_us=MINUTE_US, seen=_SEEN)
+    words = {"seen": _SEEN, "summed": _SUMMED, "linear": _LINEAR}
+    return _BARS.format(every_us=every_us, minute_us=MINUTE_US, **words)

@@ -129,8 +129,15 @@ class Lake:
 
     # --- the questions by name --------------------------------------------------------------------
 
-    def funding(self, market: Market = None, *, start: Start = None, end: End = None) -> pl.DataFrame:
-        """Settlements: when, after how many hours, at what rate. Columns of `funding_settlements`."""
+    def funding(
+        self, market: Market = None, *, start: Start = None, end: End = None, every: str | None = None
+    ) -> pl.DataFrame:
+        """Settlements: when, after how many hours, at what rate. Columns of `funding_settlements`.
+
+        With `every`, what was charged in each bucket, with the columns of `funding_1d`.
+        """
+        if every is not None:
+            return self._by("funding", every, market, start, end)
         return _frame(self.ask("funding_settlements", market, start=start, end=end))
 
     def spread(

@@ -22,8 +22,8 @@ def bucketed(subject: str, every: str) -> Question:
     """The question about a subject by a bucket. Raises BucketError where it cannot be asked so."""
     asked = grain(every)
     if subject == "volume" and asked.seconds < MINUTE.seconds:
-        sql = bars_sql(asked.seconds * 1_000_000)
-        return replace(question("volume_1m"), name=f"volume_{every}", source=("trades", "coverage"), sql=sql)
+        sql, source = bars_sql(asked.seconds * 1_000_000), ("trades", "coverage", "inverse_markets")
+        return replace(question("volume_1m"), name=f"volume_{every}", source=source, sql=sql)
     names = [each.name for each in questions() if each.name.rpartition("_")[0] == subject]
     if f"{subject}_{every}" in names:
         return question(f"{subject}_{every}")

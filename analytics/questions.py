@@ -21,6 +21,8 @@ _FILES: Final = Path(__file__).parent / "sql"
 DAY_S: Final = 86_400
 MIN_COVERAGE: Final = 0.1
 """A figure of a bucket of which less was observed is null: it would not be wrong by a little."""
+MIN_COVERAGE_OF_SUMS: Final = 0.95
+"""A sum is null also where less of the bucket's judged minutes was observed: it misses all the rest."""
 
 
 class Part(NamedTuple):
@@ -74,7 +76,9 @@ COMMON: Final = {
     "hour": Column("time, UTC", "the bucket's start"),
     "day": Column("time, UTC", "the bucket's start"),
     "bucket": Column("time, UTC", "the bucket's start"),
-    "grade": Column("A to D", "the worst grade of the bucket's minutes; null until one is graded"),
+    "grade": Column(
+        "A to D", "the worst of the bucket's minutes, of trades and candles; null until one is graded"
+    ),
 }
 """Columns that mean the same everywhere; a head may say more of them."""
 

@@ -127,7 +127,7 @@ def price(volume: pl.DataFrame, span: Span = None, every: str | None = None) -> 
         Figure("close", "close", "price"),
         Figure("trades", "trades", "count"),
     )
-    rows = _since_midnight(some(volume, ("vwap",), _NO_TRADES))
+    rows = _since_midnight(some(volume, ("high",), _NO_TRADES))
     plot = _Plot("price", rows, figures, "price, quote", span, every)
     bars = plot.base.mark_bar(color=QUIET, opacity=0.35, aria=False, clip=True)
     bars = bars.encode(x2="until", y=plot.y("low"), y2="high")

@@ -21,6 +21,8 @@ def liquidity(books: pl.LazyFrame, every: str = "1m") -> pl.LazyFrame:
     By market, date and bucket: bid_depth, ask_depth, imbalance, bid_quantity, ask_quantity, cost_bps_buy,
     cost_bps_sell, cost_seconds_buy, cost_seconds_sell, coverage. Figures are null where less than 0.1 of the
     bucket was observed; costs also where the visible levels held less than TAKEN_QUOTE for half of the time.
+    Depths and costs are of price x quantity whatever the market: of an inverse one, which counts contracts,
+    they are of no money, and the view has nulls.
     """
     span = bucket(every)
     sums = (

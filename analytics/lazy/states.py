@@ -11,6 +11,7 @@ def open_interest(state: pl.LazyFrame, every: str = "1m", books: pl.LazyFrame | 
 
     The last one told in the bucket; the change is since the last one known before it. `mark_price` is that of
     the standing books (as `books()` gives them), weighted by time; without them it and `notional` are null.
+    Of an inverse market, which counts contracts, `notional` is no money, and the view has nulls.
     """
     span = bucket(every)
     last = pl.col("open_interest").sort_by("ts_recv", "seq").drop_nulls().last()

@@ -17,7 +17,9 @@ def bars(trades: pl.LazyFrame, every: str = "1m") -> pl.LazyFrame:
     """What was traded, by market, date and minute, hour, day or bucket in which there was a trade.
 
     Columns: trades, volume, turnover, buy_volume, sell_volume, imbalance, vwap, open, high, low, close,
-    buy_trades, buy_turnover. First and last are by ts_event and trade_id.
+    buy_trades, buy_turnover. First and last are by ts_event and trade_id. Turnover is price x quantity
+    whatever the market: of an inverse one, which counts contracts, neither it nor vwap is money, and the
+    view has nulls.
     """
     span = bucket(every)
     is_buy, in_order = pl.col("side") == "buy", ["ts_event", "trade_id"]

@@ -99,7 +99,10 @@ def find_scope(
     scope = Scope(data_dir, begins, ends, (first, last), ())
     every = scope.map_every
     rows = lake.volume(markets or None, start=scope.since(every), end=last, every=every)
-    traded = scope.within(rows, every).select("market", pl.coalesce("turnover", "candle_turnover"))
+    # The candles of an inverse market count the base unit: among the others its place is behind them.
+    inverse = lake.ask("inverse_markets").pl()["market"].to_list()
+    told = pl.when(~pl.col("market").is_in(inverse)).then("candle_turnover")
+    traded = scope.within(rows, every).select("market", pl.coalesce("turnover", told))
     booked = lake.scan("depth", markets or None, start=first, end=last).select("market").unique().collect()
     ranked = (
         pl.concat([traded, booked], how="diagonal")

@@ -9,6 +9,7 @@
 -- Note: minutes without turnover are left out, as days without are in the paper, whose ratio is of days; amihud is the mean of
 --       what may be few minutes, and one of little turnover can outweigh the others: minutes says how many they are.
 -- Note: null where less than 0.1 of the bucket was covered. Prices are of trades: their bounce between bid and ask is in it.
+-- Note: of an inverse market, which counts contracts, both figures are null: price x quantity is no amount of money.
 -- Reference: Amihud 2002.
 WITH moves AS (
     SELECT

@@ -12,6 +12,7 @@
 --   coverage | 0 to 1 | time in which a book with mark and index stood, as a share of the bucket
 -- Source: closed_minutes, open_book_minutes, coverage.
 -- Note: a figure is null where it was observed in less than 0.1 of the bucket.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 WITH facts AS (
     SELECT
         market,

@@ -9,6 +9,7 @@
 --   mid | quote | (best bid + best ask) / 2
 --   stood_us | us | how long the book stood, as in books
 -- Source: books.
+-- Note: value is price x quantity whatever the market counts: of an inverse market it is no amount of money.
 -- Note: levels without price or quantity offer nothing and are left out. A push tells at most 50 levels a side.
 WITH levels AS (
     SELECT market, date, ts_event, seq, mid, stood_us, 0 AS is_bid, explode(asks) AS level

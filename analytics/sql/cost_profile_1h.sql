@@ -8,13 +8,14 @@
 --   deep_share_sell | 0 to 1 | share of the observed time in which the visible bids held as much
 --   observed_seconds | s | in which a book with both sides stood
 --   coverage | 0 to 1 | observed_seconds as a share of the hour
--- Source: book_levels, observed_1h.
+-- Source: book_levels, observed_1h, inverse_markets.
 -- Note: a cost is null where the visible book was too thin for half of the observed time or more. A push tells at most
 --       50 levels a side, so too thin means: too thin as far as it is seen. Where the deep share is below 1 the cost is
 --       that of the deeper times alone, which are the cheaper ones as a rule.
--- Note: figures are null where less than 0.1 of the hour was observed. Fees are not in it. Of an inverse market, which
---       counts contracts, price x quantity is no amount of money.
+-- Note: figures are null where less than 0.1 of the hour was observed. Fees are not in it.
 -- Note: every level of every book is put in order: name a market and a date, of which it takes some seconds.
+-- Note: of an inverse market, which counts contracts, costs and deep shares are null: price x quantity is no amount of money.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 WITH reached AS (
     SELECT
         *,
@@ -179,16 +180,17 @@ SELECT
     hour,
     notional,
     CASE
-        WHEN coverage >= 0.1e0 AND buy_seconds > observed_seconds / 2
+        WHEN coverage >= 0.1e0 AND buy_seconds > observed_seconds / 2 AND is_inverse IS NULL
             THEN 1e4 * buy_away_seconds / buy_seconds
     END AS cost_bps_buy,
     CASE
-        WHEN coverage >= 0.1e0 AND sell_seconds > observed_seconds / 2
+        WHEN coverage >= 0.1e0 AND sell_seconds > observed_seconds / 2 AND is_inverse IS NULL
             THEN 1e4 * sell_away_seconds / sell_seconds
     END AS cost_bps_sell,
-    CASE WHEN coverage >= 0.1e0 THEN buy_seconds / observed_seconds END AS deep_share_buy,
-    CASE WHEN coverage >= 0.1e0 THEN sell_seconds / observed_seconds END AS deep_share_sell,
+    CASE WHEN coverage >= 0.1e0 AND is_inverse IS NULL THEN buy_seconds / observed_seconds END AS deep_share_buy,
+    CASE WHEN coverage >= 0.1e0 AND is_inverse IS NULL THEN sell_seconds / observed_seconds END AS deep_share_sell,
     observed_seconds,
     coverage,
     grade
-FROM sums;
+FROM sums
+LEFT JOIN inverse_markets USING (market);

@@ -8,9 +8,11 @@
 --   coverage | 0 to 1 | share of the bucket in which trades were recorded, or repaired; null until it is graded
 --   coverage_so_far | 0 to 1 | likewise of the time from the day's start to the bucket's end; null until the bucket is graded
 --   grade_so_far | A to D | the worst grade from the day's start to the bucket's end
--- Source: closed_minutes, open_trade_minutes, coverage.
--- Note: deltas are null where less than 0.1 of the bucket was observed, sums where less than 0.1 of the time so far was.
---       What was missed is missing from every later sum of the day: coverage_so_far tells how much.
+-- Source: closed_minutes, open_trade_minutes, coverage, inverse_markets.
+-- Note: deltas are null where less than 0.1 of the bucket, or less than 0.95 of its judged time, was observed. The running totals
+--       are of what was recorded, and null where less than 0.1 of the time so far was: what was missed is missing from every later
+--       one of the day, and coverage_so_far tells how much.
+-- Note: of an inverse market, which counts contracts, delta_turnover and cvd_turnover are null: price x quantity is no amount of money.
 WITH facts AS (
     SELECT
         market,
@@ -59,6 +61,7 @@ sums AS (
         coalesce(sum(2 * buy_volume - volume), 0e0) AS delta,
         coalesce(sum(2 * buy_turnover - turnover), 0e0) AS delta_turnover,
         sum(trade_seconds) AS covered_seconds,
+        60e0 * count(trade_seconds) AS judged_seconds,
         max(grade) AS grade
     FROM facts
     GROUP BY market, date, minute
@@ -68,6 +71,7 @@ so_far AS (
     SELECT
         *,
         covered_seconds / bucket_seconds AS coverage,
+        coalesce(covered_seconds >= greatest(0.95e0 * judged_seconds, 0.1e0 * bucket_seconds), true) AS is_summed,
         sum(delta) OVER (
             PARTITION BY market, date ORDER BY bucket
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
@@ -101,12 +105,15 @@ SELECT
     market,
     date,
     bucket AS minute,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN delta END AS delta,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN delta_turnover END AS delta_turnover,
+    CASE WHEN is_summed THEN delta END AS delta,
+    CASE WHEN is_summed AND is_inverse IS NULL THEN delta_turnover END AS delta_turnover,
     CASE WHEN coalesce(coverage_so_far, 1e0) >= 0.1e0 THEN cvd END AS cvd,
-    CASE WHEN coalesce(coverage_so_far, 1e0) >= 0.1e0 THEN cvd_turnover END AS cvd_turnover,
+    CASE
+        WHEN coalesce(coverage_so_far, 1e0) >= 0.1e0 AND is_inverse IS NULL THEN cvd_turnover
+    END AS cvd_turnover,
     coverage,
     coverage_so_far,
     grade,
     grade_so_far
-FROM covered;
+FROM covered
+LEFT JOIN inverse_markets USING (market);

@@ -8,11 +8,12 @@
 --   ask_complete | 0 to 1 | the same of the asks
 --   observed_seconds | s | in which a book with both sides stood
 --   coverage | 0 to 1 | observed_seconds as a share of the hour
--- Source: book_levels, observed_1h.
+-- Source: book_levels, observed_1h, inverse_markets.
 -- Note: a push tells at most 50 levels a side. Where they end nearer to the mid than within_bps, what stands beyond
 --       them is not known, and the depth is a lower bound: believe it as far as the complete share reaches.
--- Note: figures are null where less than 0.1 of the hour was observed. Of an inverse market, which counts contracts,
---       price x quantity is no amount of money.
+-- Note: figures are null where less than 0.1 of the hour was observed.
+-- Note: of an inverse market, which counts contracts, depths are null: price x quantity is no amount of money.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 WITH sides AS (
     SELECT
         market,
@@ -168,11 +169,12 @@ SELECT
     date,
     hour,
     within_bps,
-    CASE WHEN coverage >= 0.1e0 THEN bid_depth_seconds / observed_seconds END AS bid_depth,
-    CASE WHEN coverage >= 0.1e0 THEN ask_depth_seconds / observed_seconds END AS ask_depth,
+    CASE WHEN coverage >= 0.1e0 AND is_inverse IS NULL THEN bid_depth_seconds / observed_seconds END AS bid_depth,
+    CASE WHEN coverage >= 0.1e0 AND is_inverse IS NULL THEN ask_depth_seconds / observed_seconds END AS ask_depth,
     CASE WHEN coverage >= 0.1e0 THEN bid_whole_seconds / observed_seconds END AS bid_complete,
     CASE WHEN coverage >= 0.1e0 THEN ask_whole_seconds / observed_seconds END AS ask_complete,
     observed_seconds,
     coverage,
     grade
-FROM sums;
+FROM sums
+LEFT JOIN inverse_markets USING (market);

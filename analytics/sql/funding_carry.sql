@@ -15,18 +15,20 @@
 --   short_carry_quote_total | quote per base unit | likewise
 --   settlements | - | of the market up to here, this one with them
 --   unproven | - | of these, charges that are not in the totals because they are unproven; unknown is not zero
---   unpriced | - | of these, charges that are not in the totals in quote: unproven, or without a mark price
+--   unpriced | - | of these, charges that are not in the totals in quote: unproven, without a mark price, or of an inverse market
 --   intervals_unproven | - | of the steps between them, those in which more settlements may have happened than are listed
 --   coverage | 0 to 1 | share of the interval in which states were recorded, as in funding_settlements
--- Source: funding_settlements.
+-- Source: funding_settlements, inverse_markets.
 -- Reach: all
--- Note: of linear contracts. An inverse contract is paid in base units: its fraction of notional holds, the figures in quote do not.
+-- Note: an inverse contract is paid in base units: its fractions of notional hold, its figures in quote are null, and its charges unpriced.
 -- Note: totals are what was charged for certain where unproven and intervals_unproven are 0.
 WITH steps AS (
     SELECT
         *,
-        row_number() OVER (PARTITION BY market ORDER BY ts_settled) AS settlements
+        row_number() OVER (PARTITION BY market ORDER BY ts_settled) AS settlements,
+        CASE WHEN is_inverse IS NULL THEN funding_rate * mark_price END AS quote_rate
     FROM funding_settlements
+    LEFT JOIN inverse_markets USING (market)
 ),
 
 sums AS (
@@ -35,13 +37,13 @@ sums AS (
         sum(funding_rate) OVER (
             PARTITION BY market ORDER BY ts_settled ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS total,
-        sum(funding_rate * mark_price) OVER (
+        sum(quote_rate) OVER (
             PARTITION BY market ORDER BY ts_settled ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS quote_total,
         count(funding_rate) OVER (
             PARTITION BY market ORDER BY ts_settled ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS proven_charges,
-        count(funding_rate * mark_price) OVER (
+        count(quote_rate) OVER (
             PARTITION BY market ORDER BY ts_settled ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
         ) AS priced_charges,
         count(CASE WHEN settlements > 1 AND interval_hours IS NULL THEN 1 END) OVER (
@@ -59,8 +61,8 @@ SELECT
     mark_price,
     -funding_rate AS long_carry,
     funding_rate AS short_carry,
-    -funding_rate * mark_price AS long_carry_quote,
-    funding_rate * mark_price AS short_carry_quote,
+    -quote_rate AS long_carry_quote,
+    quote_rate AS short_carry_quote,
     -total AS long_carry_total,
     total AS short_carry_total,
     -quote_total AS long_carry_quote_total,

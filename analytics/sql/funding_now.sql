@@ -14,7 +14,9 @@
 --   premium | fraction | mark_price / index_price - 1
 --   ts_settled | time, UTC | the last settlement before
 --   age_seconds | s | how much older the newest state is than the newest one of any market
--- Source: funding_minutes, funding_settlements.
+--   coverage | 0 to 1 | share in which states were recorded of the judged minutes of the 60 that end with that of ts_recv; null until one is graded
+--   grade | A to D | the worst grade of these minutes, which is about trades and candles; null until one is graded
+-- Source: funding_minutes, funding_settlements, coverage.
 -- Note: rates told less than 30 s before the settlement told are not heeded, as in funding_minutes.
 WITH newest AS (
     SELECT
@@ -55,10 +57,32 @@ coming AS (
         CASE WHEN abs(told_us - next_us) <= 120000000 THEN hours_to_next END AS interval_hours
     FROM dated
     LEFT JOIN settled ON settled.market = dated.market
+),
+
+-- By day first: of the others nothing is read.
+days AS (
+    SELECT market, recv_us, CAST(timestamp_micros(recv_us) AS DATE) AS date
+    FROM newest
+    UNION
+    SELECT market, recv_us, CAST(timestamp_micros(recv_us - 3600000000) AS DATE) AS date
+    FROM newest
+),
+
+covered AS (
+    SELECT
+        days.market,
+        sum(coverage.state_seconds) / (60e0 * count(*)) AS coverage,
+        max(coverage.grade) AS grade
+    FROM days
+    INNER JOIN coverage ON coverage.market = days.market AND coverage.date = days.date
+    WHERE
+        unix_micros(coverage.minute) <= days.recv_us
+        AND unix_micros(coverage.minute) > days.recv_us - 3600000000
+    GROUP BY days.market
 )
 
 SELECT
-    market,
+    coming.market,
     CAST(timestamp_micros(recv_us) AS DATE) AS date,
     timestamp_micros(recv_us) AS ts_recv,
     funding_rate_next,
@@ -72,5 +96,8 @@ SELECT
     index_price,
     mark_price / nullif(index_price, 0e0) - 1 AS premium,
     ts_settled,
-    (newest_us - recv_us) / 1e6 AS age_seconds
-FROM coming;
+    (newest_us - recv_us) / 1e6 AS age_seconds,
+    covered.coverage,
+    covered.grade
+FROM coming
+LEFT JOIN covered ON covered.market = coming.market;

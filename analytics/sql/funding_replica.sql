@@ -14,10 +14,13 @@
 --   rate_predict | fraction an interval | the last funding_rate_predict before it: what the venue makes of this interval, if it charges it later
 --   charged_error_plain_bps | bps | (rate_plain - funding_rate) x 1e4
 --   charged_error_weighted_bps | bps | (rate_weighted - funding_rate) x 1e4
+--   charged_error_shared_bps | bps | (rate_shared - funding_rate) x 1e4
 --   announced_error_plain_bps | bps | (rate_plain - rate_announced) x 1e4
 --   announced_error_weighted_bps | bps | (rate_weighted - rate_announced) x 1e4
+--   announced_error_shared_bps | bps | (rate_shared - rate_announced) x 1e4
 --   predict_error_plain_bps | bps | (rate_plain - rate_predict) x 1e4
 --   predict_error_weighted_bps | bps | (rate_weighted - rate_predict) x 1e4
+--   predict_error_shared_bps | bps | (rate_shared - rate_predict) x 1e4
 --   minutes | - | minutes of the interval whose premium is known
 --   coverage | 0 to 1 | minutes as a share of the interval
 -- Source: premium_index_1m, funding_settlements.
@@ -26,7 +29,10 @@
 -- Note: venues of this family fix a rate one interval ahead: the premium up to a settlement makes the predicted rate, which is announced
 --   from then on and charged at the next one. Others charge it at once. So it is held against both; the smaller error tells which it is.
 -- Note: rate_shared is the form in which the whole rate, not the interest alone, is per 8 h, and each interval charges its share.
--- Note: a venue caps its rate, uses an amount of its own for the impact prices, and samples premiums more often; see also premium_index_1m.
+-- Note: a venue caps its rate, uses an amount of its own for the impact prices, and samples premiums at an interval of its own, where
+--   premium_index_1m weighs each book by how long it stood.
+-- Note: the simulated exchange differs from all three for two causes: its premium is that of the mid over the index, not of impact prices,
+--   which are nearer to the index or beyond it; and its interest is 0.01 % an interval, however long that is. It weighs all seconds alike.
 -- Reference: premium + clamp(interest - premium, -0.05 %, 0.05 %) is the form of BitMEX's and Binance's contract terms, the growing
 --   weights and the impact prices are Binance's.
 WITH marks AS (
@@ -126,10 +132,13 @@ SELECT
     rate_predict,
     (rate_plain - funding_rate) * 1e4 AS charged_error_plain_bps,
     (rate_weighted - funding_rate) * 1e4 AS charged_error_weighted_bps,
+    (rate_shared - funding_rate) * 1e4 AS charged_error_shared_bps,
     (rate_plain - rate_announced) * 1e4 AS announced_error_plain_bps,
     (rate_weighted - rate_announced) * 1e4 AS announced_error_weighted_bps,
+    (rate_shared - rate_announced) * 1e4 AS announced_error_shared_bps,
     (rate_plain - rate_predict) * 1e4 AS predict_error_plain_bps,
     (rate_weighted - rate_predict) * 1e4 AS predict_error_weighted_bps,
+    (rate_shared - rate_predict) * 1e4 AS predict_error_shared_bps,
     minutes,
     minutes / interval_minutes AS coverage,
     grade

@@ -12,6 +12,7 @@
 -- Note: null where less than 0.1 of the hour was covered, fewer than 10 minutes entered, or all had the same flow.
 -- Note: a minute that ends with a purchase ends at the ask: with prices of trades the slope is higher than with mids, the
 --       more so the wider the spread is against the minute's move. It tells of a relation, not of which moved which.
+-- Note: of an inverse market, which counts contracts, kyle_lambda, r2 and t_stat are null: price x quantity is no amount of money.
 -- Reference: Kyle 1985.
 WITH points AS (
     SELECT

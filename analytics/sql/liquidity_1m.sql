@@ -11,8 +11,10 @@
 --   cost_seconds_buy | s | in which the visible asks held as much
 --   cost_seconds_sell | s | in which the visible bids held as much
 --   coverage | 0 to 1 | time in which a book with both sides stood, as a share of the bucket
--- Source: closed_minutes, open_book_minutes, open_level_minutes, coverage.
+-- Source: closed_minutes, open_book_minutes, open_level_minutes, coverage, inverse_markets.
 -- Note: figures are null where less than 0.1 of the bucket was observed.
+-- Note: of an inverse market, which counts contracts, depths, costs and their seconds are null: price x quantity is no amount of money.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 WITH facts AS (
     SELECT
         market,
@@ -110,21 +112,26 @@ SELECT
     market,
     date,
     bucket AS minute,
-    CASE WHEN observed_seconds >= 0.1e0 * bucket_seconds THEN bid_depth_seconds / observed_seconds END AS bid_depth,
-    CASE WHEN observed_seconds >= 0.1e0 * bucket_seconds THEN ask_depth_seconds / observed_seconds END AS ask_depth,
+    CASE
+        WHEN observed_seconds >= 0.1e0 * bucket_seconds AND is_inverse IS NULL THEN bid_depth_seconds / observed_seconds
+    END AS bid_depth,
+    CASE
+        WHEN observed_seconds >= 0.1e0 * bucket_seconds AND is_inverse IS NULL THEN ask_depth_seconds / observed_seconds
+    END AS ask_depth,
     CASE WHEN observed_seconds >= 0.1e0 * bucket_seconds THEN imbalance_seconds / observed_seconds END AS imbalance,
     CASE WHEN observed_seconds >= 0.1e0 * bucket_seconds THEN bid_quantity_seconds / observed_seconds END AS bid_quantity,
     CASE WHEN observed_seconds >= 0.1e0 * bucket_seconds THEN ask_quantity_seconds / observed_seconds END AS ask_quantity,
     CASE
-        WHEN observed_seconds >= 0.1e0 * bucket_seconds AND cost_buy_seconds > observed_seconds / 2
+        WHEN observed_seconds >= 0.1e0 * bucket_seconds AND cost_buy_seconds > observed_seconds / 2 AND is_inverse IS NULL
             THEN cost_buy_bps_seconds / cost_buy_seconds
     END AS cost_bps_buy,
     CASE
-        WHEN observed_seconds >= 0.1e0 * bucket_seconds AND cost_sell_seconds > observed_seconds / 2
+        WHEN observed_seconds >= 0.1e0 * bucket_seconds AND cost_sell_seconds > observed_seconds / 2 AND is_inverse IS NULL
             THEN cost_sell_bps_seconds / cost_sell_seconds
     END AS cost_bps_sell,
-    cost_buy_seconds AS cost_seconds_buy,
-    cost_sell_seconds AS cost_seconds_sell,
+    CASE WHEN is_inverse IS NULL THEN cost_buy_seconds END AS cost_seconds_buy,
+    CASE WHEN is_inverse IS NULL THEN cost_sell_seconds END AS cost_seconds_sell,
     observed_seconds / bucket_seconds AS coverage,
     grade
-FROM sums;
+FROM sums
+LEFT JOIN inverse_markets USING (market);

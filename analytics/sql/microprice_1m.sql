@@ -7,8 +7,10 @@
 --   observed_seconds | s | in which a book with both sides, and a quantity at one of them, stood
 --   coverage | 0 to 1 | observed_seconds as a share of the bucket
 -- Source: books, coverage.
--- Note: figures are null where less than 0.1 of the bucket was observed. The weighted mid is no martingale and jumps
---       with each quantity; what a market's own books make of the imbalance tells analytics.microprice.
+-- Note: this is the weighted mid, which is often called so, and not Stoikov's micro-price: it is no martingale and jumps with each
+--       quantity. His estimate, which a market's own books teach, is made in Python: analytics.microprice.
+-- Note: figures are null where less than 0.1 of the bucket was observed.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 -- Reference: Stoikov (2018), for the weighted mid and what it lacks.
 WITH weighed AS (
     SELECT

@@ -13,11 +13,12 @@
 --   change | fraction | ln(close / before): the return of the minute
 --   change_before | fraction | the return of the minute just before; null where there is none
 --   trade_seconds | s | of the minute in which trades were recorded, or repaired; null until it is graded
--- Source: closed_minutes, open_trade_minutes, coverage.
+-- Source: closed_minutes, open_trade_minutes, coverage, inverse_markets.
 -- Note: a bar is a minute that was seen whole: of grade A or B, or with trades that were recorded all the time (trade_seconds), or with trades and
 --       not graded yet. A quiet minute is a flat bar at the price of the venue's own candle, which is that of the last trade:
 --       its return is 0, and a first trade after it is measured from there. What was not seen is no bar, and no return is
 --       measured across it, nor across midnight: a day is answered from that day's files.
+-- Note: of an inverse market, which counts contracts, turnover and signed_turnover are null: price x quantity is no amount of money.
 WITH facts AS (
     SELECT
         market,
@@ -140,8 +141,8 @@ SELECT
     date,
     minute,
     trades,
-    turnover,
-    signed_turnover,
+    CASE WHEN is_inverse IS NULL THEN turnover END AS turnover,
+    CASE WHEN is_inverse IS NULL THEN signed_turnover END AS signed_turnover,
     open,
     high,
     low,
@@ -152,4 +153,5 @@ SELECT
     ln(before / before_that) AS change_before,
     trade_seconds,
     grade
-FROM adjacent;
+FROM adjacent
+LEFT JOIN inverse_markets USING (market);

@@ -6,9 +6,10 @@
 --   change | base | since the last one known before this bucket
 --   mark_price | quote | as told with the books, time-weighted
 --   coverage | 0 to 1 | share of the bucket in which states were recorded; null until it is graded
--- Source: closed_minutes, open_state_minutes, open_book_minutes, coverage.
+-- Source: closed_minutes, open_state_minutes, open_book_minutes, coverage, inverse_markets.
 -- Reach: 1 before
 -- Note: figures are null where less than 0.1 of the bucket was observed.
+-- Note: of an inverse market, which counts contracts, notional is null: mark price x contracts is no amount of money.
 WITH facts AS (
     SELECT
         market,
@@ -94,9 +95,10 @@ SELECT
     date,
     bucket AS minute,
     CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN open_interest END AS open_interest,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN open_interest * mark_price END AS notional,
+    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 AND is_inverse IS NULL THEN open_interest * mark_price END AS notional,
     CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN open_interest - before END AS change,
     mark_price,
     coverage,
     grade
-FROM covered;
+FROM covered
+LEFT JOIN inverse_markets USING (market);

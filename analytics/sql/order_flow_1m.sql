@@ -18,6 +18,7 @@
 -- Note: books are snapshots. What came and went between two of them is not seen, so this is the order flow as sampled;
 --       figures of markets with different paces of pushes are not of one scale, those of a market with itself are.
 -- Note: figures are null without a pair, and where less than 0.1 of the bucket was observed.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 -- Reference: Cont, Kukanov and Stoikov (2014).
 WITH standing AS (
     SELECT

@@ -34,6 +34,8 @@
 --       turnover_ratio > 20; turnover to depth where turnover_to_depth > 10 (of what is visible). These bounds are our own, and wide.
 -- Note: round_share has no bound: people's sizes gather at round numbers, which wash trades lack (Cong, Li, Tang and Yang 2023),
 --       but so do honest programs' sizes.
+-- Note: turnover_ratio is null like that of turnover_1d: where less than 0.95 of the day's judged time was observed. Of an inverse market,
+--       which counts contracts, it and turnover_to_depth are null: price x quantity is no amount of money.
 -- Reference: Nigrini 2012, Benford's Law, table 7.1; Cong, Li, Tang and Yang 2023, Crypto Wash Trading, Management Science;
 --       Lillo and Farmer 2004, The Long Memory of the Efficient Market.
 WITH steps AS (
@@ -182,6 +184,12 @@ with_mid AS (
     WHERE mid_before IS NOT NULL
 ),
 
+turned AS (
+    SELECT market, date, sum(price * quantity) AS turnover
+    FROM trades
+    GROUP BY market, date
+),
+
 narrowest AS (
     SELECT market, date, minute, spread_min
     FROM closed_minutes
@@ -226,12 +234,17 @@ figures AS (
             WHEN coalesce(coverage_1d.trade_coverage, 1e0) >= 0.1e0 THEN insides.inside_share
         END AS inside_share,
         turnover_1d.turnover_ratio,
-        turnover_1d.turnover / nullif(1440 * coverage_1d.trade_coverage, 0e0)
-        / nullif(liquidity_1d.bid_depth + liquidity_1d.ask_depth, 0e0) AS turnover_to_depth,
+        CASE
+            WHEN coverage_1d.trade_coverage >= 0.1e0
+                THEN
+                    turned.turnover / (1440 * coverage_1d.trade_coverage)
+                    / nullif(liquidity_1d.bid_depth + liquidity_1d.ask_depth, 0e0)
+        END AS turnover_to_depth,
         coverage_1d.trade_coverage AS coverage,
         coverage_1d.grade
     FROM sized
     LEFT JOIN insides ON insides.market = sized.market AND insides.date = sized.date
+    LEFT JOIN turned ON turned.market = sized.market AND turned.date = sized.date
     LEFT JOIN turnover_1d ON turnover_1d.market = sized.market AND turnover_1d.date = sized.date
     LEFT JOIN liquidity_1d ON liquidity_1d.market = sized.market AND liquidity_1d.date = sized.date
     LEFT JOIN coverage_1d ON coverage_1d.market = sized.market AND coverage_1d.date = sized.date

@@ -13,6 +13,7 @@
 --   coverage | 0 to 1 | observed_seconds as a share of the bucket
 -- Source: closed_minutes, open_book_minutes, open_cost_minutes, coverage.
 -- Note: figures are null where less than 0.1 of the bucket was observed; sides are the venue's word for the taker.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 WITH facts AS (
     SELECT
         market,

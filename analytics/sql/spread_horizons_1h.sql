@@ -13,6 +13,7 @@
 -- Note: figures are null where less than 0.1 of the hour was observed, or less than 0.1 of the turnover measured.
 -- Note: effective differs a little between horizons, and from spread_1h, where other trades are measured; there it is
 --       of all trades with a mid before them.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 -- Reference: Huang and Stoll (1996) for the parts of the effective spread.
 WITH costs AS (
     SELECT

@@ -8,6 +8,7 @@
 -- Source: closed_minutes, open_book_minutes, coverage, tick_sizes.
 -- Note: figures are null where less than 0.1 of the bucket was observed. It is a view of its own so that spread_1m need not
 --       look for tick sizes.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 WITH facts AS (
     SELECT
         market,

@@ -10,8 +10,10 @@
 --   share | 0 to 1 | trades as a share of the day's
 --   turnover_share | 0 to 1 | turnover as a share of the day's
 --   coverage | 0 to 1 | share of the day in which trades were recorded, or repaired; null until it is graded
--- Source: trades, coverage_1d.
--- Note: trades counts what there is; the other figures are null where less than 0.1 of the day was observed.
+-- Source: trades, coverage_1d, inverse_markets.
+-- Note: trades counts what there is; the other figures are null where less than 0.1 of the day was observed, sums (volume and
+--       turnovers) also where less than 0.95 of its judged time was.
+-- Note: an inverse market, which counts contracts, has no rows: price x quantity is no amount of money.
 WITH guessed AS (
     SELECT
         market,
@@ -55,23 +57,33 @@ shares AS (
         trades / sum(trades) OVER (PARTITION BY market, date) AS share,
         turnover / sum(turnover) OVER (PARTITION BY market, date) AS turnover_share
     FROM sizes
+),
+
+covered AS (
+    SELECT
+        shares.*,
+        coverage_1d.trade_coverage AS coverage,
+        coverage_1d.grade,
+        coalesce(coverage_1d.trade_coverage >= 0.1e0, true) AS is_seen,
+        coalesce(coverage_1d.trade_coverage >= greatest(0.95e0 * coverage_1d.judged, 0.1e0), true) AS is_summed
+    FROM shares
+    LEFT JOIN coverage_1d ON coverage_1d.market = shares.market AND coverage_1d.date = shares.date
+    LEFT JOIN inverse_markets ON inverse_markets.market = shares.market
+    WHERE is_inverse IS NULL
 )
 
 SELECT
-    shares.market,
-    shares.date,
-    timestamp_micros(unix_micros(CAST(shares.date AS TIMESTAMP))) AS day,
-    shares.low,
-    2 * shares.low AS high,
-    shares.trades,
-    CASE WHEN coalesce(coverage_1d.trade_coverage, 1e0) >= 0.1e0 THEN shares.volume END AS volume,
-    CASE WHEN coalesce(coverage_1d.trade_coverage, 1e0) >= 0.1e0 THEN shares.turnover END AS turnover,
-    CASE WHEN coalesce(coverage_1d.trade_coverage, 1e0) >= 0.1e0 THEN shares.buy_turnover END AS buy_turnover,
-    CASE WHEN coalesce(coverage_1d.trade_coverage, 1e0) >= 0.1e0 THEN shares.share END AS share,
-    CASE
-        WHEN coalesce(coverage_1d.trade_coverage, 1e0) >= 0.1e0 THEN shares.turnover_share
-    END AS turnover_share,
-    coverage_1d.trade_coverage AS coverage,
-    coverage_1d.grade
-FROM shares
-LEFT JOIN coverage_1d ON coverage_1d.market = shares.market AND coverage_1d.date = shares.date;
+    market,
+    date,
+    timestamp_micros(unix_micros(CAST(date AS TIMESTAMP))) AS day,
+    low,
+    2 * low AS high,
+    trades,
+    CASE WHEN is_summed THEN volume END AS volume,
+    CASE WHEN is_summed THEN turnover END AS turnover,
+    CASE WHEN is_summed THEN buy_turnover END AS buy_turnover,
+    CASE WHEN is_seen THEN share END AS share,
+    CASE WHEN is_seen THEN turnover_share END AS turnover_share,
+    coverage,
+    grade
+FROM covered;

@@ -14,9 +14,10 @@
 --   notional_max | quote | the greatest
 --   top_share | 0 to 1 | share of the day's turnover of its largest 1 % of trades, rounded up; null for fewer than 100
 --   coverage | 0 to 1 | share of the day in which trades were recorded, or repaired; null until it is graded
--- Source: trades, coverage_1d.
+-- Source: trades, coverage_1d, inverse_markets.
 -- Note: a trade is what the venue counts as one: an order that meets several others is as many trades.
 -- Note: figures are null where less than 0.1 of the day was observed.
+-- Note: of an inverse market, which counts contracts, notionals and top_share are null: price x quantity is no amount of money.
 WITH sizes AS (
     SELECT
         market,
@@ -54,9 +55,11 @@ covered AS (
         days.*,
         coverage_1d.trade_coverage AS coverage,
         coverage_1d.grade,
-        coalesce(coverage_1d.trade_coverage, 1e0) >= 0.1e0 AS observed
+        coalesce(coverage_1d.trade_coverage, 1e0) >= 0.1e0 AS observed,
+        coalesce(coverage_1d.trade_coverage, 1e0) >= 0.1e0 AND is_inverse IS NULL AS priced
     FROM days
     LEFT JOIN coverage_1d ON coverage_1d.market = days.market AND coverage_1d.date = days.date
+    LEFT JOIN inverse_markets ON inverse_markets.market = days.market
 )
 
 SELECT
@@ -69,12 +72,12 @@ SELECT
     CASE WHEN observed AND trades >= 10 THEN quantity_p90 END AS quantity_p90,
     CASE WHEN observed AND trades >= 100 THEN quantity_p99 END AS quantity_p99,
     CASE WHEN observed THEN quantity_max END AS quantity_max,
-    CASE WHEN observed THEN notional_mean END AS notional_mean,
-    CASE WHEN observed THEN notional_median END AS notional_median,
-    CASE WHEN observed AND trades >= 10 THEN notional_p90 END AS notional_p90,
-    CASE WHEN observed AND trades >= 100 THEN notional_p99 END AS notional_p99,
-    CASE WHEN observed THEN notional_max END AS notional_max,
-    CASE WHEN observed AND trades >= 100 THEN top_share END AS top_share,
+    CASE WHEN priced THEN notional_mean END AS notional_mean,
+    CASE WHEN priced THEN notional_median END AS notional_median,
+    CASE WHEN priced AND trades >= 10 THEN notional_p90 END AS notional_p90,
+    CASE WHEN priced AND trades >= 100 THEN notional_p99 END AS notional_p99,
+    CASE WHEN priced THEN notional_max END AS notional_max,
+    CASE WHEN priced AND trades >= 100 THEN top_share END AS top_share,
     coverage,
     grade
 FROM covered;

@@ -13,9 +13,11 @@
 --   state_volume | base | the 24 h volume told by the day's last state, if received in the day's last two minutes
 --   trades_to_state | - | volume / state_volume: the state's window may end up to two minutes before the day does
 --   coverage | 0 to 1 | share of the day in which trades were recorded, or repaired; null until it is graded
--- Source: volume_1d, closed_minutes, open_state_minutes, open_book_minutes, coverage, state.
--- Note: figures are null where less than 0.1 of the day was observed. What was not recorded is not in turnover: where
---       coverage is less than 1, turnover_ratio and trades_to_state are too low, trades_to_candles tells by how much.
+-- Source: volume_1d, closed_minutes, open_state_minutes, open_book_minutes, coverage, state, inverse_markets.
+-- Note: figures are null where less than 0.1 of the day was observed, all but trades_to_candles also where less than 0.95 of its
+--       judged time was. What was not recorded is not in turnover: where coverage is less than 1, turnover_ratio and
+--       trades_to_state are a little too low, trades_to_candles tells by how much.
+-- Note: of an inverse market, which counts contracts, turnover, mean_trade, open_interest_notional and turnover_ratio are null: price x quantity is no amount of money.
 WITH facts AS (
     SELECT
         market,
@@ -107,7 +109,7 @@ SELECT
     volume_1d.volume,
     volume_1d.turnover,
     volume_1d.turnover / nullif(volume_1d.trades, 0) AS mean_trade,
-    open_interests.notional AS open_interest_notional,
+    CASE WHEN is_inverse IS NULL THEN open_interests.notional END AS open_interest_notional,
     volume_1d.turnover / nullif(open_interests.notional, 0e0) AS turnover_ratio,
     volume_1d.candle_volume,
     volume_1d.candle_turnover,
@@ -121,4 +123,5 @@ SELECT
 FROM volume_1d
 LEFT JOIN open_interests ON open_interests.market = volume_1d.market AND open_interests.date = volume_1d.date
 LEFT JOIN witnessed ON witnessed.market = volume_1d.market AND witnessed.date = volume_1d.date
-LEFT JOIN last_states ON last_states.market = volume_1d.market AND last_states.date = volume_1d.date;
+LEFT JOIN last_states ON last_states.market = volume_1d.market AND last_states.date = volume_1d.date
+LEFT JOIN inverse_markets ON inverse_markets.market = volume_1d.market;

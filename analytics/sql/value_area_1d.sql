@@ -8,7 +8,7 @@
 --   value_area_bins | - | bins of it in which there was a trade
 --   bins | - | bins of the day in which there was a trade
 --   bin_width | quote | as in volume_profile_1d
---   volume | base | of the day
+--   volume | base | of the day; null like that of volume_profile_1d
 --   coverage | 0 to 1 | share of the day in which trades were recorded, or repaired; null until it is graded
 -- Source: volume_profile_1d.
 -- Note: the value area begins as the bin of the point of control. To it is added, again and again, the one of the two bins

@@ -10,6 +10,7 @@
 --       of its variance, hence the 1.5. The last mid of a minute is not stored, its mean is.
 -- Note: null where less than 0.1 of the hour was observed or it has fewer than 6 returns. Days whose minutes are not stored
 --       yet take reading their books.
+-- Note: grade is about trades and candles; whether books were seen, coverage tells.
 -- Reference: Working 1960.
 WITH facts AS (
     SELECT market, date, minute, mid_seconds, observed_seconds, NULL AS grade

@@ -15,10 +15,13 @@
 --   buy_trades | - | trades of side buy
 --   buy_turnover | quote | their price x quantity
 --   candle_volume | base | of the venue's own candles, also where no trade was recorded; null where there is none
---   candle_turnover | quote | likewise
+--   candle_turnover | quote | likewise; of an inverse market in base
 --   coverage | 0 to 1 | share of the bucket in which trades were recorded, or repaired; null until it is graded
--- Source: closed_minutes, open_trade_minutes, coverage.
--- Note: figures are null where less than 0.1 of the bucket was observed; trades counts what there is all the same.
+-- Source: closed_minutes, open_trade_minutes, coverage, inverse_markets.
+-- Note: figures are null where less than 0.1 of the bucket was observed; trades counts what there is all the same. Sums (volumes,
+--       turnovers, buy_trades) are null, too, where less than 0.95 of the bucket's judged time was, for the rest of it would be
+--       missing from them: those of the newest bucket are of the time so far. candle_volume is of the venue, whatever was seen.
+-- Note: of an inverse market, which counts contracts, turnover, vwap and buy_turnover are null: price x quantity is no amount of money.
 WITH facts AS (
     SELECT
         market,
@@ -105,6 +108,7 @@ sums AS (
         max_by(close, ts_last) AS close,
         60e0 AS bucket_seconds,
         sum(trade_seconds) AS covered_seconds,
+        60e0 * count(trade_seconds) AS judged_seconds,
         sum(candle_volume) AS candle_volume,
         sum(candle_turnover) AS candle_turnover,
         max(grade) AS grade
@@ -115,7 +119,9 @@ sums AS (
 covered AS (
     SELECT
         *,
-        covered_seconds / bucket_seconds AS coverage
+        covered_seconds / bucket_seconds AS coverage,
+        coalesce(covered_seconds >= 0.1e0 * bucket_seconds, true) AS is_seen,
+        coalesce(covered_seconds >= greatest(0.95e0 * judged_seconds, 0.1e0 * bucket_seconds), true) AS is_summed
     FROM sums
 )
 
@@ -124,20 +130,21 @@ SELECT
     date,
     bucket AS minute,
     trades,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN volume END AS volume,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN turnover END AS turnover,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN buy_volume END AS buy_volume,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN volume - buy_volume END AS sell_volume,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN (2 * buy_volume - volume) / nullif(volume, 0e0) END AS imbalance,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN turnover / nullif(volume, 0e0) END AS vwap,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN open END AS open,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN high END AS high,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN low END AS low,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN close END AS close,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN buy_trades END AS buy_trades,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN buy_turnover END AS buy_turnover,
+    CASE WHEN is_summed THEN volume END AS volume,
+    CASE WHEN is_summed AND is_inverse IS NULL THEN turnover END AS turnover,
+    CASE WHEN is_summed THEN buy_volume END AS buy_volume,
+    CASE WHEN is_summed THEN volume - buy_volume END AS sell_volume,
+    CASE WHEN is_seen THEN (2 * buy_volume - volume) / nullif(volume, 0e0) END AS imbalance,
+    CASE WHEN is_seen AND is_inverse IS NULL THEN turnover / nullif(volume, 0e0) END AS vwap,
+    CASE WHEN is_seen THEN open END AS open,
+    CASE WHEN is_seen THEN high END AS high,
+    CASE WHEN is_seen THEN low END AS low,
+    CASE WHEN is_seen THEN close END AS close,
+    CASE WHEN is_summed THEN buy_trades END AS buy_trades,
+    CASE WHEN is_summed AND is_inverse IS NULL THEN buy_turnover END AS buy_turnover,
     candle_volume,
     candle_turnover,
     coverage,
     grade
-FROM covered;
+FROM covered
+LEFT JOIN inverse_markets USING (market);

@@ -8,7 +8,9 @@
 --   volume | base | a fiftieth of the day's volume
 --   buy_volume | base | of it what is of side buy, the taker's side in the venue's word
 --   sell_volume | base | the rest of it
--- Source: closed_minutes, open_trade_minutes, trades.
+--   coverage | 0 to 1 | share of the day in which trades were recorded, or repaired; null until it is graded
+--   grade | A to D | the worst grade of the day's minutes; null until one is graded
+-- Source: closed_minutes, open_trade_minutes, trades, coverage_1d.
 -- Note: a trade across the border of two buckets is divided there; trades are in the order of ts_event and trade_id. Of a day
 --       that is not over, the fiftieths are of what was traded up to now; what was not recorded is in none.
 -- Note: borders are looked for in the sums of minutes, so that only the trades of the minutes that hold one are put in order.
@@ -160,13 +162,16 @@ buckets AS (
 )
 
 SELECT
-    market,
-    date,
+    buckets.market,
+    buckets.date,
     fiftieth,
     ts_start,
     ts_end,
     CAST(trades AS BIGINT) AS trades,
     volume,
     least(greatest(bought, 0e0), volume) AS buy_volume,
-    volume - least(greatest(bought, 0e0), volume) AS sell_volume
-FROM buckets;
+    volume - least(greatest(bought, 0e0), volume) AS sell_volume,
+    coverage_1d.trade_coverage AS coverage,
+    coverage_1d.grade
+FROM buckets
+LEFT JOIN coverage_1d ON coverage_1d.market = buckets.market AND coverage_1d.date = buckets.date;

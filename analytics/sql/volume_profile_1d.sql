@@ -2,7 +2,7 @@
 -- Grain: market, day, bin of prices in which there was a trade.
 -- Units:
 --   bin | - | number of the bin: low = bin x bin_width; neighbours differ by 1
---   bin_width | quote | the largest of 1, 2 or 5 x 10^k ticks that is no more than 5 bps of the day's vwap, and at least one tick
+--   bin_width | quote | the largest of 1, 2 or 5 x 10^k ticks that is no more than 5 bps of the day's mean price by quantity, and at least one tick
 --   low | quote | the bin's lowest price
 --   high | quote | low + bin_width: the next bin's lowest price
 --   trades | - | trades at low <= price < high
@@ -11,9 +11,11 @@
 --   buy_volume | base | of those of side buy, the taker's side in the venue's word
 --   share | 0 to 1 | volume as a share of the day's
 --   coverage | 0 to 1 | share of the day in which trades were recorded, or repaired; null until it is graded
--- Source: trades, markets, coverage_1d.
+-- Source: trades, markets, coverage_1d, inverse_markets.
 -- Note: the tick is the market's tick_size as last described up to that day, or as first described after it; without any
---       description it is taken for 1e-9. Figures are null where less than 0.1 of the day was observed.
+--       description it is taken for 1e-9. Figures are null where less than 0.1 of the day was observed, sums
+--       (volumes and turnover) also where less than 0.95 of its judged time was.
+-- Note: of an inverse market, which counts contracts, turnover is null: price x quantity is no amount of money.
 WITH described AS (
     SELECT
         market,
@@ -111,25 +113,34 @@ bins AS (
         max(day_volume) AS day_volume
     FROM numbered
     GROUP BY market, date, bin
+),
+
+covered AS (
+    SELECT
+        bins.*,
+        coverage_1d.trade_coverage AS coverage,
+        coverage_1d.grade,
+        is_inverse,
+        coalesce(coverage_1d.trade_coverage >= 0.1e0, true) AS is_seen,
+        coalesce(coverage_1d.trade_coverage >= greatest(0.95e0 * coverage_1d.judged, 0.1e0), true) AS is_summed
+    FROM bins
+    LEFT JOIN coverage_1d ON coverage_1d.market = bins.market AND coverage_1d.date = bins.date
+    LEFT JOIN inverse_markets ON inverse_markets.market = bins.market
 )
 
 SELECT
-    bins.market,
-    bins.date,
-    timestamp_micros(unix_micros(CAST(bins.date AS TIMESTAMP))) AS day,
-    bins.bin,
-    bins.bin_width,
-    coalesce(bins.bin * bins.wide / bins.per_unit, bins.bin * bins.wide * bins.tick_size) AS low,
-    coalesce((bins.bin + 1) * bins.wide / bins.per_unit, (bins.bin + 1) * bins.wide * bins.tick_size) AS high,
-    bins.trades,
-    CASE WHEN coalesce(coverage_1d.trade_coverage, 1e0) >= 0.1e0 THEN bins.volume END AS volume,
-    CASE WHEN coalesce(coverage_1d.trade_coverage, 1e0) >= 0.1e0 THEN bins.turnover END AS turnover,
-    CASE WHEN coalesce(coverage_1d.trade_coverage, 1e0) >= 0.1e0 THEN bins.buy_volume END AS buy_volume,
-    CASE
-        WHEN coalesce(coverage_1d.trade_coverage, 1e0) >= 0.1e0
-            THEN bins.volume / nullif(bins.day_volume, 0e0)
-    END AS share,
-    coverage_1d.trade_coverage AS coverage,
-    coverage_1d.grade
-FROM bins
-LEFT JOIN coverage_1d ON coverage_1d.market = bins.market AND coverage_1d.date = bins.date;
+    market,
+    date,
+    timestamp_micros(unix_micros(CAST(date AS TIMESTAMP))) AS day,
+    bin,
+    bin_width,
+    coalesce(bin * wide / per_unit, bin * wide * tick_size) AS low,
+    coalesce((bin + 1) * wide / per_unit, (bin + 1) * wide * tick_size) AS high,
+    trades,
+    CASE WHEN is_summed THEN volume END AS volume,
+    CASE WHEN is_summed AND is_inverse IS NULL THEN turnover END AS turnover,
+    CASE WHEN is_summed THEN buy_volume END AS buy_volume,
+    CASE WHEN is_seen THEN volume / nullif(day_volume, 0e0) END AS share,
+    coverage,
+    grade
+FROM covered;

@@ -6,6 +6,7 @@
 --   volume | base | their quantity
 --   coverage | 0 to 1 | share of the day in which trades were recorded, or repaired; null until it is graded
 -- Source: volume_buckets, coverage.
+-- Note: volume is null also where less than 0.95 of the day's judged time was covered.
 -- Note: null where less than 0.1 of the day was covered, or it has fewer than 250 trades, 5 a bucket. Sides tossed by a coin,
 --       in trades of one size, give about 0.8 / sqrt(trades / 50): 0.36 at 250 trades, 0.06 at 10,000. The figure says
 --       something by what it is above that.
@@ -45,6 +46,7 @@ sums AS (
         sum(volume) AS volume,
         sum(uneven) / nullif(sum(volume), 0e0) AS vpin,
         sum(trade_seconds) / 86400e0 AS coverage,
+        count(trade_seconds) / 1440e0 AS judged,
         max(grade) AS grade
     FROM facts
     GROUP BY market, date, bucket
@@ -56,7 +58,7 @@ SELECT
     bucket AS day,
     CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 AND trades >= 250 THEN vpin END AS vpin,
     trades,
-    CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN volume END AS volume,
+    CASE WHEN coalesce(coverage >= greatest(0.95e0 * judged, 0.1e0), true) THEN volume END AS volume,
     coverage,
     grade
 FROM sums;

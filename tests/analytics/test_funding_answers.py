@@ -78,6 +78,9 @@ class TestNow:
         )
         assert row == pytest.approx(expected)
 
+    def test_how_well_it_was_seen_is_of_the_last_hours_judged_minutes(self, lake):
+        assert rows(lake, "coverage, grade", "funding_now") == [(0.75, "B")]
+
     def test_before_the_first_settlement_the_interval_is_unknown_and_never_taken_for_8_hours(self, lake):
         columns = "ts_next, minutes_left, funding_rate_next, interval_hours, apr_next, ts_settled, premium"
         [row] = rows(lake, columns, "funding_now", "DDD")
@@ -219,6 +222,28 @@ class TestDays:
             None,
             None,
         )
+
+    def test_by_name_it_is_asked_with_a_bucket(self, lake):
+        asked = lake.funding("AAA", every="1d")
+        assert (
+            asked.rows() == lake.sql("SELECT * FROM funding_1d WHERE market = 'AAA' ORDER BY day").fetchall()
+        )
+
+    @pytest.mark.parametrize("every", ["1h", "8h", "12h"])
+    def test_any_bucket_has_the_settlements_that_fall_into_it(self, lake, every):
+        asked, settled = lake.funding("AAA", every=every), lake.funding("AAA")
+        hours = int(every[:-1])
+        expected = {}
+        for ts, rate in settled.select("ts_settled", "funding_rate").rows():
+            start = ts.replace(hour=ts.hour // hours * hours, minute=0, second=0)
+            count, total = expected.get(start, (0, 0.0))
+            expected[start] = count + 1, total + rate
+        own = asked.columns[2]
+        found = asked.filter(asked["settlements"] > 0).sort(own)
+        assert dict(zip(found[own], found["settlements"], strict=True)) == {
+            start: count for start, (count, _) in expected.items()
+        }
+        assert found["rate_sum"].to_list() == pytest.approx([total for _, total in expected.values()])
 
     def test_a_year_is_made_of_the_hours_that_are_proven(self, lake):
         [row] = rows(lake, "settlements, proven, rate_sum, hours_proven, apr_realised", "funding_1d", "BBB")

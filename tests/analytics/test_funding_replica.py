@@ -8,6 +8,7 @@ from funding_lakes import HOUR_S, LATER, NEW, OLD, add_states, around, found, se
 from lakedays import MINUTE_US, SECOND_US, book
 
 from analytics import open_lake
+from analytics.questions import Grain, question
 
 INDEX = 100.0
 TAKEN = 10_000.0
@@ -80,6 +81,40 @@ class TestPremium:
             assert list(one) == [each and pytest.approx(each, rel=1e-12, abs=1e-12) for each in other]
 
 
+@pytest.mark.parametrize("compacted", [False, True], ids=["open", "compacted"])
+class TestPremiumOfChangingBooks:
+    @pytest.fixture
+    def lake(self, tmp_path, compacted):
+        """A minute of two books and 20 s without an index; one that is thin for 31 s; one of one book."""
+        books = [ladder(100.5), ladder(99.4, at_us=15 * SECOND_US)]
+        books += [ladder(100.0, at_us=40 * SECOND_US, index=None)]
+        books += [
+            ladder(100.5, at_us=MINUTE_US),
+            ladder(99.4, at_us=MINUTE_US + 29 * SECOND_US, quantity=30.0),
+        ]
+        books += [ladder(103.0, at_us=2 * MINUTE_US), book(3 * MINUTE_US, bids=(), asks=())]
+        with lake_at(tmp_path) as day:
+            day.add("depth", *books)
+            if compacted:
+                day.compact()
+        return open_lake(tmp_path)
+
+    def test_it_is_the_mean_of_the_books_premiums_by_how_long_they_stood(self, lake):
+        [row, *_] = found(lake, "SELECT premium, premium_seconds FROM premium_index_1m ORDER BY minute")
+        mean = (15 * premium(100.5) + 25 * premium(99.4)) / 40
+        assert row == {"premium": pytest.approx(mean, abs=1e-12), "premium_seconds": 40}
+
+    def test_it_is_null_where_both_sides_were_deep_for_less_than_half_of_the_time(self, lake):
+        [_, row, *_] = found(lake, "SELECT premium, premium_seconds FROM premium_index_1m ORDER BY minute")
+        assert row == {"premium": None, "premium_seconds": 29}
+
+    def test_of_more_minutes_it_is_the_mean_of_all_their_books(self, lake):
+        lake.sql("SELECT 1 FROM premium_index_1m")  # makes what it reads
+        [row] = found(lake, question("premium_index_1m").at_grain("five", Grain("bucket", 300)).sql)
+        sums = 15 * premium(100.5) + 25 * premium(99.4) + 29 * premium(100.5) + 60 * premium(103.0)
+        assert row["premium"] == pytest.approx(sums / 129, abs=1e-12)
+
+
 MARKETS = {"HIGH": 100.4, "LOW": 99.6, "FLAT": 100.0, "WAVE": None, "MOST": 100.4, "SOME": 100.4}
 """The mid of each; WAVE's swings. MOST has 81 % of its minutes, SOME 79 %."""
 HOURS = 4
@@ -129,8 +164,8 @@ def test_the_replica_is_the_mean_premium_and_the_clamped_interest(replicas, mark
     assert (row["premium_plain"], row["premium_weighted"]) == pytest.approx((plain, weighted), abs=1e-12)
     assert (row["rate_plain"], row["rate_weighted"], row["rate_shared"]) == pytest.approx(rates, abs=1e-12)
     for name, told in (("charged", LATER), ("announced", LATER), ("predict", 5e-4)):
-        errors = (row[f"{name}_error_plain_bps"], row[f"{name}_error_weighted_bps"])
-        assert errors == pytest.approx(((rates[0] - told) * 1e4, (rates[1] - told) * 1e4), abs=1e-8)
+        errors = [row[f"{name}_error_{form}_bps"] for form in ("plain", "weighted", "shared")]
+        assert errors == pytest.approx([(rate - told) * 1e4 for rate in rates], abs=1e-8)
     assert (row["minutes"], row["coverage"]) == (len(known), pytest.approx(len(known) / MINUTES))
 
 

@@ -9,7 +9,7 @@ from asked_lakes import lake_at
 from journals import Recorder, book, state, trade
 
 from analytics import LakeNotFoundError, open_lake
-from analytics.questions import MIN_COVERAGE, questions
+from analytics.questions import MIN_COVERAGE, MIN_COVERAGE_OF_SUMS, questions
 from analytics.views import question_views, write_views
 from recorder.lake.publishing.follow import publish_once
 from recorder.lake.store.manifest import FORMAT_STATE, Commit, Manifest
@@ -146,6 +146,11 @@ class TestQuestions:
         compared = r"(?:coverage(?:, 1e0\))?|_seconds) >= ([0-9.]+)e0"
         shares = {share for view in question_views() for share in re.findall(compared, view)}
         assert shares == {str(MIN_COVERAGE)}
+
+    def test_the_share_below_which_a_sum_is_null_is_the_documented_one(self):
+        compared = r"greatest\(([0-9.]+)e0 \* (?:\w+\.)?judged"
+        shares = {share for view in question_views() for share in re.findall(compared, view)}
+        assert shares == {str(MIN_COVERAGE_OF_SUMS)}
 
     def test_volume_by_market(self, data_dir):
         query = "SELECT trades, volume, buy_share, vwap, low, high FROM volume_by_market"

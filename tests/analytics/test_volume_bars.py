@@ -101,14 +101,22 @@ def same(one, other):
 def test_coverage_is_that_of_the_minutes_a_bar_touches_by_how_much_of_it_lies_in_each(tmp_path):
     coverage = [graded(0, "B"), graded(1, "C", trade_seconds=12.0), graded(2, "A", trade_seconds=3.0)]
     lake = lake_of(tmp_path, [trade(at * 45_000_000, at) for at in range(5)], coverage)
-    found = rows(lake, f"SELECT volume, coverage, grade FROM ({bars_sql(45_000_000)}) ORDER BY bucket")
-    assert [(row["volume"], row["grade"]) for row in found] == [
-        (1, "B"), (1, "C"), (1, "C"), (None, "A"), (1, None),
-    ]  # fmt: skip
+    found = rows(lake, f"SELECT coverage, grade FROM ({bars_sql(45_000_000)}) ORDER BY bucket")
+    assert [row["grade"] for row in found] == ["B", "C", "C", "A", None]
     assert [row["coverage"] for row in found[:4]] == pytest.approx(
         [1, (1 + 2 * 0.2) / 3, (2 * 0.2 + 0.05) / 3, 0.05]
     )
     assert found[4]["coverage"] is None
+
+
+def test_a_bars_sum_wants_more_of_it_seen_than_its_mean(tmp_path):
+    seconds = (57.0, 56.9, 6.0, 5.9)
+    coverage = [graded(at, trade_seconds=seen) for at, seen in enumerate(seconds)]
+    lake = lake_of(tmp_path, [trade(at * MINUTE_US, at) for at in range(4)], coverage)
+    found = rows(lake, f"SELECT trades, volume, vwap FROM ({bars_sql(MINUTE_US)}) ORDER BY bucket")
+    assert [tuple(row.values()) for row in found] == [
+        (1, 1.0, 100.0), (1, None, 100.0), (1, None, 100.0), (1, None, None),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("every_us", [0, -1, 7_000_000, MINUTE_US + 1, 2 * MINUTE_US, DAY_LENGTH_US])

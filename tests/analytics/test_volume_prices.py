@@ -149,10 +149,10 @@ class TestCumulativeVolumeDelta:
         }
 
     @pytest.mark.parametrize(("seconds", "sum_so_far"), [(36.0, 1.0), (35.9, None)])
-    def test_a_sum_of_a_day_of_which_less_than_a_tenth_was_seen_is_null(self, lake, seconds, sum_so_far):
+    def test_a_total_of_a_day_of_which_less_than_a_tenth_was_seen_is_null(self, lake, seconds, sum_so_far):
         coverage = [graded(0, seconds=seconds), graded(11, seconds=36.0)]
-        found = by_start(lake([trade(0, 1)], coverage), "cvd_1m", "delta, cvd")
-        assert found == {0: (1.0, 1.0), 11 * MINUTE_US: (0.0, sum_so_far)}
+        found = by_start(lake([trade(0, 1)], coverage), "cvd_1m", "cvd")
+        assert found == {0: (1.0,), 11 * MINUTE_US: (sum_so_far,)}
 
     @pytest.mark.parametrize("grain", SPANS_US)
     def test_at_any_grain_it_is_the_sum_of_the_trades_up_to_there(self, lake, grain):

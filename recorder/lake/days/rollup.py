@@ -18,7 +18,7 @@ from recorder.lake.units import DAY_US
 MINUTE_US: Final = 60_000_000
 _MINUTES: Final = DAY_US // MINUTE_US
 _LATER_US: Final = 2**62
-_DURATIONS: Final = ("observed", "cost_buy", "cost_sell", "basis", "mid_basis", "last_basis")
+_DURATIONS: Final = ("observed", "cost_buy", "cost_sell", "basis", "mid_basis", "premium", "last_basis")
 """Seconds alone, summed as whole microseconds: a minute that was seen whole has exactly 60."""
 _TYPES: Final = {"count": np.int64, "time": np.int64, "sum": np.float64, "value": np.float64}
 _LEAST: Final = ("low", "spread_min")
@@ -126,6 +126,10 @@ class MinuteSums:
         self._integrate(None, stays.of(~np.isnan(mid)), {"bid_depth": bid_depth, "ask_depth": ask_depth})
         self._integrate("cost_buy", stays.of(~np.isnan(buy)), {"cost_buy_bps": buy})
         self._integrate("cost_sell", stays.of(~np.isnan(sell)), {"cost_sell_bps": sell})
+        index = books.index_price
+        premium = 1e4 * (np.maximum(sold_at / index - 1, 0) - np.maximum(1 - bought_at / index, 0))
+        is_known = (index > 0) & ~np.isnan(premium) & ~np.isnan(mid)
+        self._integrate("premium", stays.of(is_known), {"premium_bps": premium})
 
     def _add_basis(self, books: Books, stays: "_Stays") -> None:
         index, mark, last = books.index_price, books.mark_price, books.last

@@ -104,6 +104,17 @@ COLUMNS: Final[dict[str, Column]] = {
         "sum", "s", "seconds in which a book with both sides and an index price stood"
     ),
     "mid_basis_bps_seconds": Column("sum", "bps x s", "over these: mid / index - 1 in bps"),
+    "premium_seconds": Column(
+        "sum",
+        "s",
+        f"seconds in which both sides held {TAKEN_QUOTE:,.0f} quote units, and the index was known",
+    ),
+    "premium_bps_seconds": Column(
+        "sum",
+        "bps x s",
+        "over these: (max(0, bid - index) - max(0, index - ask)) / index in bps, "
+        "of the prices got and paid for that much",
+    ),
     "last_basis_seconds": Column(
         "sum", "s", "seconds in which the standing book's index and last price were known"
     ),

@@ -127,6 +127,10 @@ class TwinMinute:
             if sold_at is not None:
                 self.us["cost_sell"] += us
                 self.add(seconds, cost_sell_bps=1e4 * (1 - sold_at / mid))
+            if bought_at is not None and sold_at is not None and index is not None:
+                self.us["premium"] += us
+                above, below = max(0.0, sold_at / index - 1), max(0.0, 1 - bought_at / index)
+                self.add(seconds, premium_bps=1e4 * (above - below))
         if index is not None and mark is not None:
             self.us["basis"] += us
             self.add(seconds, index_price=index, mark_price=mark, basis_bps=1e4 * (mark / index - 1))
