@@ -43,6 +43,7 @@ SCARCE: Final = 5
 _COVERED: Final = (Figure("observed", "coverage", "percent"), Figure("grade", "grade", "text"))
 _NO_BOOKS: Final = "No book of this market with two sides was recorded for a tenth of any bucket or more."
 _NO_TRADES: Final = "No trade of this market was recorded in this span."
+_NO_TURNOVER: Final = "No turnover in quote units is known of this market in this span."
 
 
 class _Plot:
@@ -149,7 +150,7 @@ def _since_midnight(rows: pl.DataFrame) -> pl.DataFrame:
 
 def volume(volume: pl.DataFrame, span: Span = None, every: str | None = None) -> Chart:
     """Turnover by the taker's side (`volume_1m` or longer): buys upwards, sells downwards."""
-    rows = some(volume, ("turnover",), _NO_TRADES).with_columns(
+    rows = some(volume, ("turnover",), _NO_TURNOVER).with_columns(
         (pl.col("turnover") - pl.col("buy_turnover")).alias("sell_turnover")
     )
     figures = (

@@ -7,7 +7,8 @@ import math
 import shutil
 
 import pytest
-from asked_lakes import fill, lake_at
+from asked_lakes import described, fill, lake_at, rows_as
+from lakedays import DAY_US, MINUTE_US
 
 from analytics import open_lake
 from analytics.bars import bars_sql
@@ -25,9 +26,11 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
-    """One day that is compacted and another that is not."""
+    """One day that is compacted and another that is not; one of the markets turns out to count contracts."""
     made = tmp_path_factory.mktemp("lake")
     with lake_at(made) as day:
+        inverse = described("CCC") | {"type": "inverse", "ts_recv": DAY_US + MINUTE_US}
+        day.add("markets", rows_as("markets", [inverse]))
         day.compact(fill(day, 11))
         fill(day, 12, later=1)
     return made
