@@ -31,6 +31,15 @@ def data_dir(tmp_path):
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def relations(tmp_path_factory):
+    """Every view of a lake, by name."""
+    with lake_at(tmp_path_factory.mktemp("lake")) as day:
+        day.add("trades", lakedays.trade(0, 1))
+        lake = open_lake(day.manifest.lake.parent)
+        return {asked.name: lake.sql(f"FROM {asked.name}") for asked in questions()}
+
+
 def rows(data_dir, query):
     return open_lake(data_dir).sql(query).fetchall()
 
@@ -107,10 +116,9 @@ def test_the_view_questions_tells_of_every_view(data_dir):
     assert ("spread_1h", "Spread and liquidity") in {row[:2] for row in told}
 
 
-def test_the_view_meanings_tells_of_every_column_of_every_view_and_table(data_dir):
+def test_the_view_meanings_tells_of_every_column_of_every_view_and_table(data_dir, relations):
     told = set(rows(data_dir, "SELECT view, column_name FROM meanings"))
-    lake = open_lake(data_dir)
-    shown = {asked.name: lake.sql(f"FROM {asked.name}").columns for asked in questions()}
+    shown = {view: relation.columns for view, relation in relations.items()}
     shown |= {table.name: table.schema.names for table in TABLES.values()}
     assert told == {(view, column) for view, columns in shown.items() for column in columns}
     [unit] = rows(data_dir, "SELECT unit FROM meanings WHERE view = 'spread_1h' AND column_name = 'spread'")
@@ -170,11 +178,10 @@ def test_a_lake_of_another_version_is_refused_with_what_to_do(data_dir):
         open_lake(data_dir)
 
 
-def test_a_buckets_start_is_a_time_with_its_zone_in_every_view(data_dir):
+def test_a_buckets_start_is_a_time_with_its_zone_in_every_view(relations):
     """Or views cannot be joined by it in Polars, nor in DuckDB under another zone."""
-    lake, starts, dates = open_lake(data_dir), set(), set()
-    for asked in questions():
-        relation = lake.sql(f"FROM {asked.name}")
+    starts, dates = set(), set()
+    for relation in relations.values():
         types = dict(zip(relation.columns, map(str, relation.types), strict=True))
         starts |= {types[name] for name in ("minute", "hour", "day", "bucket") if name in types}
         dates |= {types[name] for name in ("date",) if name in types}

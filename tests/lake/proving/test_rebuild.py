@@ -149,9 +149,14 @@ class TestProof:
         live.end()
 
     @pytest.mark.parametrize(
-        ("gone", "late"), [("state", "trade"), ("state", "book"), ("depth", "state"), ("depth", "trade")]
+        ("gone", "late", "closed"),
+        [
+            ("state", "trade", True),
+            ("state", "book", False),
+            ("depth", "state", True),
+            ("depth", "trade", False),
+        ],
     )
-    @pytest.mark.parametrize("closed", [True, False], ids=["compacted before", "not compacted before"])
     def test_a_lake_of_which_retention_removed_rows_is_what_is_left_of_its_journals(
         self, data_dir, gone, late, closed
     ):
