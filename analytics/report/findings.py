@@ -72,7 +72,7 @@ def tiles(frames: Frames, market: str) -> Iterator[tuple[str, str]]:
     first, last = (prices["open"][0], prices["close"][-1]) if prices.height else (None, None)
     yield "last price", words.price(last)
     yield "change", words.percent(last / first - 1 if first else None, signed=True)
-    yield "turnover, quote", words.amount(words.total(volume, "turnover"))
+    yield "turnover, quote", words.amount(_turnover(volume))
     yield "trades", words.count(int(words.total(volume, "trades") or 0))
     bought, quantity = words.total(volume, "buy_volume"), words.total(volume, "volume")
     yield "bought by takers", words.percent(bought / quantity if bought is not None and quantity else None)
@@ -82,6 +82,16 @@ def tiles(frames: Frames, market: str) -> Iterator[tuple[str, str]]:
     known = interest["open_interest"].drop_nulls()
     yield "open interest, base", words.amount(known[-1] if known.len() else None)
     yield "funding, mean APR", words.percent(words.weighted(settled, "apr", "interval_hours"), signed=True)
+
+
+def _turnover(volume: pl.DataFrame) -> float | None:
+    """Of the whole span: by the venue's candle where too few trades were recorded for a sum.
+
+    None where no bucket tells it, as of a market that counts contracts: its candles' turnover is in base.
+    """
+    if not volume["turnover"].count():
+        return None
+    return words.total(volume.select(pl.coalesce("turnover", "candle_turnover").alias("both")), "both")
 
 
 def shares(frames: Frames) -> list[tuple[str, float]]:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
 import pytest
 from asked_lakes import described, fill, gap, graded, lake_at, rows_as
 from drawings import figures_of
@@ -18,7 +19,7 @@ from typer.testing import CliRunner
 
 from analytics import EmptyRangeError, open_lake
 from analytics.charts.theme import LIGHT
-from analytics.report import words
+from analytics.report import findings, words
 from analytics.report.gather import gather
 from analytics.report.page import _texts, page
 from analytics.report.scope import bucket, find_scope, floor
@@ -398,3 +399,14 @@ class TestWords:
     )
     def test_numbers_are_as_people_write_them(self, told, expected):
         assert told == expected
+
+
+@pytest.mark.parametrize(
+    ("recorded", "expected"), [([None, 2.0], 7.0), ([3.0, 2.0], 5.0), ([None, None], None)]
+)
+def test_turnover_is_the_venues_where_too_few_trades_were_seen_for_a_sum(recorded, expected):
+    """And none of a market whose candles count something else."""
+    volume = pl.DataFrame(
+        {"turnover": recorded, "candle_turnover": [5.0, 2.0]}, schema_overrides={"turnover": pl.Float64}
+    )
+    assert findings._turnover(volume) == expected
