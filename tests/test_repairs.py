@@ -6,6 +6,7 @@ import signal
 import time
 from itertools import pairwise
 
+import pytest
 from commands import recorder
 from journals import Lake
 from processes import ended, recording
@@ -126,6 +127,7 @@ async def test_a_restart_goes_on_where_the_candles_stopped(tmp_path):
         assert_limits_were_kept(venue)
 
 
+@pytest.mark.long
 async def test_while_rest_is_down_nothing_storms_and_when_it_is_back_what_can_be_is_repaired(tmp_path):
     async with Venue(markets=["AAA"]) as venue, recording(tmp_path, venue) as process:
         await venue.trade("AAA", deal(1))

@@ -133,6 +133,7 @@ async def test_after_sigkill_and_restart_only_the_last_moment_is_missing_and_lie
             assert uncovered(tmp_path, stream, missing) == []
 
 
+@pytest.mark.long
 async def test_ten_kills_in_a_row_leave_no_half_file_no_duplicate_and_no_silent_loss(tmp_path):
     async with Venue() as venue:
         feed = Feed(venue)

@@ -13,6 +13,7 @@ import day
 import query
 from report import InvalidError
 
+pytestmark = pytest.mark.long
 SIZE = day.Size(markets=12, books=48_000, trades=6_000, levels=3)
 
 

@@ -29,6 +29,7 @@ def decoded(*frames):
     return Decoder(fast=False).decode(b"".join(lines), 0)
 
 
+@pytest.mark.long
 def test_some_thousand_frames_go_the_whole_way_and_each_is_counted():
     command = [sys.executable, str(BENCHMARKS / "fuzz.py"), "--frames", "3000", "--processes", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

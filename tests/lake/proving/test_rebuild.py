@@ -186,7 +186,7 @@ class TestProof:
         assert differences(proof) == {}
         assert f"{gone}: 1 days that retention removed" in proof.left_out
 
-    @pytest.mark.parametrize("seed", [1, 2])
+    @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
     def test_a_lake_published_in_many_small_steps_is_what_its_journal_makes_at_once(self, data_dir, seed):
         live = Live(data_dir, seed).go_on(50).leave()
         proof = proof_of(data_dir)
@@ -586,6 +586,7 @@ class TestRebuild:
         with pytest.raises(LakeError, match="move that directory away"):
             rebuild(published, quiet)
 
+    @pytest.mark.long
     def test_killed_at_every_step_the_lake_is_whole(self, data_dir, tmp_path_factory, monkeypatch):
         """Either the old one or the new one, once the next publisher has opened it."""
         tape = Tape(data_dir, EVENING).session(("AAA",))

@@ -235,6 +235,7 @@ class TestCrash:
     def lake_rows(self, lake):
         return {name: sorted(map(str, lake.rows(name, "* EXCLUDE (date)"))) for name in TABLES}
 
+    @pytest.mark.long
     def test_at_every_step_of_a_commit(self, data_dir, lake, monkeypatch, tmp_path_factory):
         record(data_dir, *self.FRAMES, candle("AAA", 1_723_161_240, "101"), b"garbage").stop()
         clean = tmp_path_factory.mktemp("clean")
