@@ -26,7 +26,11 @@ from recorder.exchange.messages import STREAMS, Stream
 DEFAULT_CONFIG: Final = Path("recorder.toml")
 BACKFILL_ID: Final = "backfill"
 """The recorder id under which answers asked for by hand are journalled."""
-RETIRABLE: Final = ("trades", "depth", "klines", "state", "rejects", "minutes", "funding_told", "journal")
+RETIRABLE: Final = (
+    *("trades", "depth", "klines", "state", "rejects", "minutes", "funding_told"),
+    *("account_assets", "account_positions", "account_orders", "account_stop_orders"),
+    *("account_fills", "account_ledger", "account_leverage", "journal"),
+)
 """What `retention` may name: the tables that grow with what is received, and the journal."""
 RETENTION_LEAST: Final = timedelta(days=1)
 _UNITS: Final = {"s": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}

@@ -10,6 +10,8 @@ from recorder.lake.gaps.repair import Missing
 
 MINUTE_STREAMS: Final = ("trade", "depth", "kline")
 """The streams of a market by which its minutes are judged; of candles, those of a minute."""
+ACCOUNT_STREAM: Final = "account"
+"""The streams of an account, which are signed for and lost together, are one topic."""
 NEAR: Final = 32
 """Pushes by which the lag at an instant is known: few, so that it is the lag of that instant even where a
 recording is replayed at many times its pace."""
