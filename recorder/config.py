@@ -163,6 +163,10 @@ class Settings(BaseSettings):
         days=1
     )
     """How far back candles are asked for at the start; 0s asks for none."""
+    account_interval: Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))] = timedelta(
+        minutes=5
+    )
+    """How often `recorder run` asks for the account, where there are credentials; 0s: not at all."""
     retention: Annotated[
         Mapping[str, Annotated[timedelta, BeforeValidator(_duration)]],
         NoDecode,
