@@ -148,6 +148,7 @@ class AccountTask:
                 credentials=self._credentials,
                 journal=self._journal,
                 limits=settings.limits_dir,
+                old_paths=settings.position_api == "2",
             ) as client,
             asyncio.TaskGroup() as group,
         ):
@@ -167,6 +168,8 @@ class AccountTask:
             if rounds.waiting and not self._failures.get("REST"):
                 found = Snapshot()
                 await self._asking(rounds.next_market(found))
+                if found.failures:
+                    log.warning("questions about the account that are not answered", reasons=found.failures)
                 await self._keep(rounds.asked)
             else:
                 with contextlib.suppress(TimeoutError):

@@ -85,7 +85,11 @@ async def _snapshot(settings: Settings, credentials: Credentials, out: Console) 
     try:
         journal.append_event("account", {"version": __version__, "settings": settings.public()})
         async with Client(
-            settings.rest_url, credentials=credentials, journal=journal, limits=settings.limits_dir
+            settings.rest_url,
+            credentials=credentials,
+            journal=journal,
+            limits=settings.limits_dir,
+            old_paths=settings.position_api == "2",
         ) as client:
             rounds = AccountRounds(client, asked)
             try:

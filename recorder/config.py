@@ -167,6 +167,8 @@ class Settings(BaseSettings):
         minutes=5
     )
     """How often `recorder run` asks for the account, where there are credentials; 0s: not at all."""
+    position_api: Literal["v2", "2"] = "v2"
+    """Where an account's positions are asked for: below /open/api/v2, or below /open/api/2."""
     retention: Annotated[
         Mapping[str, Annotated[timedelta, BeforeValidator(_duration)]],
         NoDecode,

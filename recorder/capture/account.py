@@ -57,6 +57,8 @@ class AccountRounds:
         self._client = client
         self._calls = client.account
         self._pushed: set[str] = set()
+        self._news = 0
+        """Lines of the ledger that came since the last round that was answered to its end."""
         self._all_stops = True
 
     def pushed(self, market: str) -> None:
@@ -71,23 +73,26 @@ class AccountRounds:
         """One round. Raises RestError where the venue gives nothing (now), ProtocolError for nonsense."""
         found = Snapshot()
         found.assets = await self._calls.assets()
-        found.positions = await self._calls.positions()
+        with _noting(found):
+            found.positions = await self._calls.positions()
         busy, self._pushed = self._pushed, set()
         try:
             busy |= {position.market for position in found.positions}
             busy |= await self._open(found)
-            busy |= await self._finished_stops(found)
+            with _noting(found):
+                busy |= await self._finished_stops(found)
             for position in found.positions:
-                await self._tolerating(
-                    found, self._calls.adjustable_margin(position.market, position.position_id)
-                )
-            news = await self._history("ledger", found, self._calls.ledger, ())
-            looked_at = busy | self.asked.touched if news else busy
+                asking = self._calls.adjustable_margin(position.market, position.position_id)
+                await self._tolerating(found, asking)
+            with _noting(found):
+                self._news += await self._history("ledger", found, self._calls.ledger, ())
+            looked_at = busy | self.asked.touched if self._news else busy
             changed = [await self._market(market, found) for market in sorted(looked_at)]
-            found.unexplained = news > 0 and not any(changed)
         except (RestError, ProtocolError):
             self._pushed |= busy
             raise
+        found.unexplained = self._news > 0 and not any(changed)
+        self._news = 0
         self.asked.touched |= busy
         return found
 
@@ -103,7 +108,9 @@ class AccountRounds:
     async def _open(self, found: Snapshot) -> set[str]:
         """Open orders and stops; orders that were open and are not, one by one. Returns their markets."""
         orders = [order async for order in self._calls.open_orders()]
-        stops = [stop async for stop in self._calls.open_stops()]
+        stops = []
+        with _noting(found):
+            stops = [stop async for stop in self._calls.open_stops()]
         found.records["open orders"] += len(orders)
         found.records["stop orders"] += len(stops)
         now = {str(order.order_id): order.market for order in orders}

@@ -8,7 +8,9 @@ from memory_journal import MemoryJournal
 
 from recorder.capture.account import AccountRounds
 from recorder.capture.asked import Asked, read_asked
+from recorder.client.errors import RestError
 from recorder.exchange.signing import Credentials
+from recorder.simulator.faults import Fault
 
 WHO = Credentials.of("client-of-tests", "key-of-tests")
 
@@ -89,6 +91,45 @@ async def test_a_balance_that_changed_for_no_known_reason_says_so(floor):
     assert not (await rounds.snapshot()).unexplained
     rounds.asked.until_s["ledger"] -= 10_000
     assert (await rounds.snapshot()).unexplained
+
+
+async def test_a_question_that_the_venue_never_answers_costs_itself_alone():
+    fault = Fault("http", at=0.0, seconds=600.0, status=404, path="/open/api/v2/position")
+    async with (
+        exchange_of_one(limits=False, faults=(fault,)) as exchange,
+        owner(exchange) as trader,
+        owner(exchange, old_paths=True) as client,
+    ):
+        await trade(trader)
+        await settled()
+        found = await AccountRounds(trader, Asked()).snapshot()
+        assert "HTTP 404" in found.failures[0]
+        assert (found.positions, found.records["fills"] > 0) == ([], True)
+        old = await AccountRounds(client, Asked()).snapshot()
+        assert [position.market for position in old.positions] == [MARKET]
+
+
+async def test_what_is_new_is_looked_for_again_where_a_round_broke_off(floor):
+    _, trader, client = floor
+    rounds = AccountRounds(client, Asked())
+    await rounds.snapshot()
+    await trade(trader, OTHER)
+    await settled()
+    [third] = {market.name for market in await client.market.markets()} - {MARKET, OTHER}
+    rounds.asked.touched.add(third)
+    asked, client.account.fills = client.account.fills, broken
+    with pytest.raises(RestError):
+        await rounds.snapshot()
+    client.account.fills = asked
+    assert f"fills {third}" not in rounds.asked.until_s
+    assert not (await rounds.snapshot()).unexplained
+    assert f"fills {third}" in rounds.asked.until_s
+
+
+async def broken(*_, **__):
+    """A venue that does not answer now."""
+    raise RestError("not now", retryable=True)
+    yield
 
 
 def test_what_was_asked_for_is_known_to_all_recorders_of_the_account_alone(tmp_path):

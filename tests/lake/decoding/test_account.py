@@ -5,10 +5,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from recorder.exchange.account import read_assets, read_page, read_records
 from recorder.exchange.records import Fill, LedgerEntry, Order, Position, StopOrder
 from recorder.journal.record import frame_lines, rest_line
+from recorder.lake.decoding.account import ACCOUNT_CALLS
 from recorder.lake.decoding.decoder import Decoder
 from recorder.lake.store.account import COLUMNS
 from recorder.lake.store.tables import ACCOUNT, PRECISE
@@ -162,6 +165,26 @@ def test_pushes_are_rows_with_their_event():
 def test_a_push_that_cannot_be_read_is_a_reject(stream, result, error):
     decoded = of_push(stream, result, error)
     assert (decoded.account, decoded.rejects.num_rows) == ({}, 1)
+
+
+NAMES = st.sampled_from(
+    sorted({column.wire for columns in COLUMNS.values() for column in columns} | {"records", "USDT", "time"})
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4)
+    | st.sampled_from(["-", "--", "", "1", "-0", "1e999", "9" * 40, "AAA"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=12),
+    max_leaves=20,
+)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(data=VALUES)
+@pytest.mark.parametrize("call", sorted(ACCOUNT_CALLS))
+def test_whatever_is_answered_or_pushed_is_rows_or_rejects(call, data):
+    of_answer(call, success(data), market="AAA", position_id="1")
+    of_answer(call, success({"records": [data]}), market="AAA")
+    of_push(call.partition("_")[0] if call.startswith(("asset", "order", "position")) else "order", data)
 
 
 def test_all_money_of_an_account_is_exact():
