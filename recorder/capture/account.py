@@ -21,6 +21,7 @@ from recorder.client.client import Client
 from recorder.client.errors import DeniedError, RestError
 from recorder.exchange.messages import ProtocolError
 from recorder.exchange.records import Asset, Fill, LedgerEntry, Order, Position
+from recorder.exchange.refusals import NO_SUCH_ORDER, NO_SUCH_POSITION
 
 OVERLAP_S: Final = 300
 """What the venue adds late, with an earlier time, is found by asking again for so long before."""
@@ -28,6 +29,7 @@ SETTLED_S: Final = 2
 """A history is asked for up to so long ago: nothing can come any more that would move its pages."""
 KNOWN_STOPS: Final = 200
 """After so many finished stop orders in a row that are known, the rest is: they take no bounds of time."""
+GONE: Final = (NO_SUCH_POSITION, *NO_SUCH_ORDER)
 VANISHED_LIMIT: Final = 500
 """Orders that are no longer open and are asked for one by one in a round; more are found in the histories."""
 
@@ -187,6 +189,8 @@ def _noting(found: Snapshot) -> Iterator[None]:
     except RestError as error:
         if error.retryable or isinstance(error, DeniedError):
             raise
+        if error.code in GONE:
+            return  # it was closed while the round was under way
         found.failures.append(str(error))
     except ProtocolError as error:
         found.failures.append(str(error))

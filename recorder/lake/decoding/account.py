@@ -107,6 +107,8 @@ class _Reading:
     where: str
     fills: Counter[tuple[Any, ...]] = field(default_factory=Counter)
     """Fills have no id: of those that are equal, each counts; `fills` counts on from page to page."""
+    faults: list[str] | None = None
+    """Of a push: what is wrong with its records."""
 
     def record(self, kind: type, item: object, read_as: dict[str, Any], **more: Any) -> None:
         """Put one record into the harvest, or reject it; `read_as` serves where a field is left out."""
@@ -128,6 +130,10 @@ class _Reading:
         self.harvest.account.setdefault(_TABLE_OF[type(record)].name, []).append(row)
 
     def reject(self, reason: str, item: object) -> None:
+        """Of an answer the record is kept; a push is kept whole, and once (see `read_account_push`)."""
+        if self.faults is not None:
+            self.faults.append(reason)
+            return
         text = msgspec.json.encode(item)
         origin = self.origin
         self.harvest.reject(origin.ts_recv, origin.connection, f"{self.where}: {reason}", text)
@@ -218,10 +224,13 @@ def read_account_answer(data: object, fields: dict[str, Any], origin: Origin, ha
 
 
 def read_account_push(stream: str, result: object, origin: Origin, harvest: Harvest) -> None:
-    """The rows of a private push. Raises ProtocolError where it cannot be read."""
-    reading = _Reading(origin, harvest, f"update.{stream}")
+    """The rows of a private push. Raises ProtocolError where it, or a part of it, cannot be read."""
+    faults: list[str] = []
+    reading = _Reading(origin, harvest, f"update.{stream}", faults=faults)
     if stream == "asset":
         _assets(result, {}, reading)
+        if faults:
+            raise ProtocolError("; ".join(dict.fromkeys(faults)))
         return
     push = read_private(stream, result)
     for text in push.notices:

@@ -191,3 +191,12 @@ def test_all_money_of_an_account_is_exact():
     kinds = {field.type for table in ACCOUNT for field in table.schema}
     assert PRECISE in kinds
     assert not [kind for kind in kinds if str(kind) in ("double", "float")]
+
+
+def test_a_push_is_rejected_whole_and_once_while_what_can_be_read_of_it_stands():
+    bad = {"available": "1e30"}
+    decoded = of_push("asset", {"A": bad, "B": {"available": "1"}, "C": bad})
+    assert [row["asset"] for row in rows(decoded, "account_assets")] == ["B"]
+    [reject] = decoded.rejects.to_pylist()
+    assert reject["reason"] == "available is more than decimal128(38, 20) holds"
+    assert json.loads(reject["frame"])["method"] == "update.asset"

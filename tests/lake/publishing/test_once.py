@@ -1,6 +1,7 @@
 """Of an account what comes again is one row: orders by version, fills by place, the ledger by id."""
 
 import stat
+from collections import Counter
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,9 @@ from journals import Recorder
 
 from recorder.lake.proving.rebuild import verify
 from recorder.lake.publishing.follow import publish_once
+from recorder.lake.publishing.publisher import Publisher
+from recorder.lake.store.manifest import WHOLE_DAY, read_files
+from recorder.lake.store.tables import ACCOUNT
 
 TIME_S = 1_723_161_255.123456
 FILL = {"order_id": 7, "market": "AAA", "time": TIME_S, "price": "10.5", "amount": "0.1", "role": 1}
@@ -108,3 +112,15 @@ def test_directories_with_rows_of_an_account_are_their_owners_alone(played):
     assert len(modes) == 7
     assert set(modes.values()) == {0o700}
     assert stat.S_IMODE((played / "work").stat().st_mode) == 0o700
+
+
+def test_a_compacted_day_is_one_file_a_table_with_the_same_rows(played, lake):
+    before = {table.name: Counter(lake.rows(table.name)) for table in ACCOUNT}
+    with Publisher(played) as publisher:
+        days = {file.date for file in read_files(played) if file.table.startswith("account_") and file.rows}
+        for day in sorted(days):
+            publisher.finish(publisher.compaction(day).run(lambda: False))
+    assert {table.name: Counter(lake.rows(table.name)) for table in ACCOUNT} == before
+    files = [file for file in read_files(played) if file.table.startswith("account_") and file.rows]
+    assert {file.level for file in files} == {WHOLE_DAY}
+    assert len({(file.table, file.date) for file in files}) == len(files) == 6
