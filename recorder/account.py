@@ -249,7 +249,7 @@ class AccountTask:
 
     def _heed(self, note: Note) -> None:
         """A snapshot after each connection that was signed for: it tells what no push did."""
-        if note.kind in ("denied", "signed"):
+        if note.kind in ("denied", "signed", "subscribe"):
             self._denied = note.kind == "denied"
         if note.kind == "denied":
             code, words = note.fields.get("code"), str(note.fields.get("error", ""))

@@ -78,6 +78,7 @@ class GapMachine:
             "subscribe": self._subscribe,
             "confirmed": self._confirmed,
             "refused": self._refused,
+            "denied": self._denied,
             "down": self._down,
             "silence": self._silence,
             "overflow": self._overflow,
@@ -213,6 +214,7 @@ class GapMachine:
         if any(key[0] != ACCOUNT_STREAM for key in _keys(record)):
             state.subscribed = True
             state.open.pop(DEAF, None)  # from here on each topic has its own
+        state.denied.discard(record.connection or 0)  # each time it is asked, it is signed anew
         for key in _keys(record):
             same_connection = state.connection_of.get(key) == record.connection
             state.connection_of[key] = record.connection or 0
@@ -228,10 +230,18 @@ class GapMachine:
             gap = self._state.open.get(key)
             if gap is None or gap.reason == "silence":
                 continue
+            if key[0] == ACCOUNT_STREAM and (record.connection or 0) in self._state.denied:
+                continue
             if key[0] in ("trade", "kline", ACCOUNT_STREAM):
                 self._close(key, _us(record))
             else:
                 self._state.confirmed.add(key)
+
+    def _denied(self, record: Record) -> None:
+        self._state.denied.add(record.connection or 0)
+        for key, gap in self._state.open.items():
+            if key[0] == ACCOUNT_STREAM:
+                gap.detail = f"the signature was not taken: {record.fields.get('error', '')}"
 
     def _refused(self, record: Record) -> None:
         for key in _keys(record):

@@ -76,6 +76,8 @@ class GapState(msgspec.Struct):
     """Of the last trades, in order: by how much each was received after it had happened."""
     unsettled: list[tuple[Key, Missing]] = []
     """Gaps in candles that have ended, with no trade received since: a clock may have been set meanwhile."""
+    denied: set[int] = msgspec.field(default_factory=set)
+    """Connections whose signature was not taken: what is confirmed on them is nothing of the account."""
     recorded: Recorded = msgspec.field(default_factory=dict)
 
     @property

@@ -474,3 +474,18 @@ class TestAccount:
         publish_once(data_dir)
         [(*_, end, reason, _, detail)] = gaps(lake, "stream = 'account' AND reason = 'stop'")
         assert (end is not None, reason, "no longer recorded" in detail) == (True, "stop", True)
+
+    def test_what_is_confirmed_without_a_signature_is_nothing(self, data_dir, lake, recorder):
+        recorder.event("start", recorder="main", account=True)
+        rows = recorder.topics(*self.TOPICS)
+        recorder.event("up", 0, url="ws://x").event("subscribe", 0, topics=rows)
+        recorder.event("denied", 0, code=1, error="signature error").event("confirmed", 0, topics=rows)
+        recorder.flushed()
+        publish_once(data_dir, wait_s=0)
+        [(*_, end, reason, _, detail)] = gaps(lake, "stream = 'account'")
+        assert (end, reason, detail) == (None, "start", "the signature was not taken: signature error")
+        again = self.connect(recorder.at(5))
+        recorder.stop()
+        publish_once(data_dir)
+        [(*_, end, _, _, _)] = gaps(lake, "stream = 'account' AND reason = 'start'")
+        assert end == again
