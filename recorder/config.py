@@ -22,11 +22,18 @@ from pydantic_settings import (
 
 from recorder.exchange.endpoints import PERIOD_SECONDS
 from recorder.exchange.messages import STREAMS, Stream
+from recorder.exchange.signing import Credentials
 
 DEFAULT_CONFIG: Final = Path("recorder.toml")
 BACKFILL_ID: Final = "backfill"
-"""The recorder id under which answers asked for by hand are journalled."""
-RETIRABLE: Final = ("trades", "depth", "klines", "state", "rejects", "minutes", "funding_told", "journal")
+"""The recorder id under which answers asked for by hand are journalled ..."""
+ACCOUNT_ID: Final = "account"
+"""... and those of an account."""
+RETIRABLE: Final = (
+    *("trades", "depth", "klines", "state", "rejects", "minutes", "funding_told"),
+    *("account_assets", "account_positions", "account_orders", "account_stop_orders"),
+    *("account_fills", "account_ledger", "account_leverage", "journal"),
+)
 """What `retention` may name: the tables that grow with what is received, and the journal."""
 RETENTION_LEAST: Final = timedelta(days=1)
 _UNITS: Final = {"s": 1, "min": 60, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -116,8 +123,8 @@ def _periods(value: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _not_reserved(value: str) -> str:
-    if value == BACKFILL_ID:
-        raise ValueError(f"is what `recorder backfill` is called: choose another name, like {value}-1")
+    if value in (BACKFILL_ID, ACCOUNT_ID):
+        raise ValueError(f"is what `recorder {value}` is called: choose another name, like {value}-1")
     return value
 
 
@@ -132,9 +139,9 @@ class Settings(BaseSettings):
     rest_url: Annotated[str | None, _url("http", "https")] = None
     ws_url: Annotated[str | None, _url("ws", "wss")] = None
     client_id: SecretStr | None = None
-    """For account snapshots. Nothing reads it yet."""
+    """Who asks for an account, with `client_key`; without both, no account is recorded."""
     client_key: SecretStr | None = None
-    """For account snapshots: from the environment or a 0600 file only. Nothing reads it yet."""
+    """From the environment or a 0600 file only."""
     markets: Annotated[
         tuple[str, ...],
         NoDecode,
@@ -156,6 +163,12 @@ class Settings(BaseSettings):
         days=1
     )
     """How far back candles are asked for at the start; 0s asks for none."""
+    account_interval: Annotated[timedelta, BeforeValidator(_duration), Field(ge=timedelta(0))] = timedelta(
+        minutes=5
+    )
+    """How often `recorder run` asks for the account, where there are credentials; 0s: not at all."""
+    position_api: Literal["v2", "2"] = "v2"
+    """Where an account's positions are asked for: below /open/api/v2, or below /open/api/2."""
     retention: Annotated[
         Mapping[str, Annotated[timedelta, BeforeValidator(_duration)]],
         NoDecode,
@@ -172,6 +185,24 @@ class Settings(BaseSettings):
     are stamped up to this much later. 0 reads at once."""
     receive: Literal["tap", "library"] = "tap"
     """`tap` takes frames at the transport and falls back by itself; `library` always uses recv()."""
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """Of the account; None without. Raises ConfigError where one of the two is missing."""
+        given = {
+            name: value.get_secret_value() if value is not None else ""
+            for name, value in (
+                ("RECORDER_CLIENT_ID", self.client_id),
+                ("RECORDER_CLIENT_KEY", self.client_key),
+            )
+        }
+        missing = [name for name, value in given.items() if not value]
+        if len(missing) == 1:
+            [there] = given.keys() - missing
+            raise ConfigError(
+                f"{missing[0]} is not set, though {there} is: an account needs both, or neither"
+            )
+        return Credentials.of(*given.values()) if not missing else None
 
     @property
     def all_markets(self) -> bool:

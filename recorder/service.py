@@ -21,6 +21,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from recorder import __version__
+from recorder.account import account_of, keep_private
 from recorder.capture.fleet import Fleet
 from recorder.capture.tap import tap_works
 from recorder.client.errors import RestError
@@ -60,6 +61,7 @@ class Service:
                 f"{missing} is not set: give the exchange's address in the environment or in recorder.toml; "
                 "`recorder simulate` prints those of a simulated exchange, `recorder demo` needs none"
             )
+        keep_private(settings)
         self._settings = settings
         self._session = uuid.uuid4().hex
         self._started_ns = time.time_ns()
@@ -79,6 +81,8 @@ class Service:
             flat=(PUSH_HEAD,),
             on_trouble=self._trouble,
         )
+        self._account = account_of(settings, self._journal, lambda: self._listed)
+        self._listed: set[str] = set()
         self._fleet: Fleet | None = None
         self._repairs: Repairs | None = None
 
@@ -128,6 +132,10 @@ class Service:
                     tasks.append(asyncio.create_task(self._first_markets(rest, scheduler), name="markets"))
                     for name, task in self._repairs.tasks().items():
                         tasks.append(asyncio.create_task(task, name=name))
+                    if self._account is not None:
+                        self._account.schedule(scheduler)
+                        for name, task in self._account.tasks().items():
+                            tasks.append(asyncio.create_task(task, name=name))
                     scheduler.start()
                 await self._until_stopped(tasks)
         finally:
@@ -150,6 +158,8 @@ class Service:
         log.info("stopping", reason=reason)
         assert self._fleet is not None
         await self._fleet.stop()
+        if self._account is not None:
+            await self._account.stop()
         self._journal.append_event("stop", {"reason": reason})
         for task in tasks:
             task.cancel()
@@ -170,6 +180,7 @@ class Service:
             "pid": os.getpid(),
             "receive": "tap" if self._tapped else "library",
             "settings": self._settings.public(),
+            "account": self._account is not None and self._settings.ws_url is not None,
         }
 
     async def _watch_journal(self) -> None:
@@ -180,6 +191,8 @@ class Service:
             if (now := self._journal.overflows) != overflows and self._repairs is not None:
                 overflows = now
                 self._repairs.overflowed()
+                if self._account is not None:
+                    self._account.overflowed()
         raise JournalError(self._journal.failure)
 
     def _listen(self, note: Note) -> None:
@@ -254,6 +267,7 @@ class Service:
             log.warning("odd entries in the market list", reasons=faults)
         listed = {market.name for market in markets if market.available}
         if listed:
+            self._listed = set(listed)
             self._remember_markets(listed)
         if not self._settings.all_markets:
             self._warn_unknown(listed)
@@ -315,6 +329,7 @@ class Service:
             loop_lag_ms=round(self._pulse.loop_lag_ms, 2),
             lake_alive=self._lake.alive,
             rest=self._repairs.status() if self._repairs is not None else {},
+            account=self._account.status() if self._account is not None else None,
             last_error=errors[0]
             if errors
             else self._last_error or (None if self._lake.alive else self._lake.last_error),

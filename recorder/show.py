@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 import duckdb
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from analytics.lake import Lake
@@ -194,6 +195,8 @@ def show_status(report: dict[str, Any]) -> None:
     now_ns = report["at_ns"]
     for each in report["recorders"]:
         out.print(_recorder_line(each, now_ns))
+        if each["running"] and (account := (each["service"] or {}).get("account")):
+            out.print(_account_line(account, now_ns))
     if not report["recorders"]:
         out.print("No recorder has written here yet.")
     table = Table("table", "rows", "files", "size", "newest", title="Lake", header_style="bold")
@@ -261,6 +264,17 @@ def _recorder_line(each: dict[str, Any], now_ns: int) -> str:
         parts.append("[red]the lake's process is down[/red]")
     if said["trouble"] or said["last_error"]:
         parts.append(f"[red]{said['trouble'] or said['last_error']}[/red]")
+    return ", ".join(parts)
+
+
+def _account_line(account: dict[str, Any], now_ns: int) -> str:
+    at_ns = account["last_snapshot_ns"]
+    told = f"last snapshot {duration((now_ns - at_ns) / 1e9)} ago" if at_ns else "no snapshot yet"
+    parts = [f"  account: {told}", f"streams {account['stream'] or 'not connected'}"]
+    if account["markets_waiting"]:
+        parts.append(f"{account['markets_waiting']:,} markets to look through")
+    parts += [f"[red]{escape(failure)}[/red]" for failure in account["failures"]]
+    parts += [f"[yellow]not answered: {escape(text)}[/yellow]" for text in account["unanswered"]]
     return ", ".join(parts)
 
 

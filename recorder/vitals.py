@@ -47,6 +47,8 @@ class Status:
     lake_alive: bool
     rest: dict[str, Any]
     """Calls by endpoint and how often they were slowed down, and what waits to be asked."""
+    account: dict[str, Any] | None
+    """When the last snapshot of the account was whole and what fails; None where none is recorded."""
     last_error: str | None
 
 

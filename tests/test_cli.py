@@ -14,7 +14,7 @@ from recorder.lake.publishing.follow import publish_once
 
 COMMANDS = (
     *("run", "demo", "simulate", "publish", "compact", "rebuild", "backfill"),
-    *("audit", "report", "status", "sql"),
+    *("audit", "report", "status", "sql", "account"),
 )
 
 

@@ -1,13 +1,19 @@
 """Nothing of the client's credentials is in anything that a run writes, says or shows."""
 
+import asyncio
 import io
+import json
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from processes import ended, recording
-from venue import Venue
+from accounts import environment, exchange_of_one, owner, trade
+from commands import recorder
+from processes import ended, recording, start
+from venue import Venue, until
 from venues import ID, KEY, SigningVenue, gateway, said
 
 from recorder.client.client import Client
@@ -39,6 +45,12 @@ def command_lines(process):
     """Of a process and all its children."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return b" ".join(Path(f"/proc/{number}/cmdline").read_bytes() for number in (process.pid, *children))
+
+
+def account_of(data_dir):
+    """What the service says of the account."""
+    path = data_dir / "journal" / "main" / "status.json"
+    return (json.loads(path.read_text()).get("account") or {}) if path.exists() else {}
 
 
 async def test_of_a_recorder_that_was_given_them(tmp_path):
@@ -80,3 +92,24 @@ async def test_of_a_journal_of_an_accounts_answers_even_where_the_venue_repeats_
     assert holding(tmp_path, "123.456") != set()
     assert holding(tmp_path, KEY, ID, *signed) == set()
     assert [secret for secret in (KEY, ID, *signed) if secret in str(caught.value)] == []
+
+
+async def test_of_an_account_that_is_recorded_by_the_service_and_by_hand(tmp_path):
+    async with exchange_of_one(limits=False) as exchange, owner(exchange) as client:
+        given = {**environment(exchange), "RECORDER_ACCOUNT_INTERVAL": "1s"}
+        key = given["RECORDER_CLIENT_KEY"]
+        process = start(tmp_path, SimpleNamespace(environment=given))
+        try:
+            await until(lambda: account_of(tmp_path).get("stream") == "live", 30, "the private streams")
+            await trade(client)
+            until_ns = time.time_ns() + 2_000_000_000
+            await until(lambda: account_of(tmp_path)["last_snapshot_ns"] > until_ns, what="a round")
+            shown = await asyncio.to_thread(recorder, "account", "--data-dir", tmp_path, **given)
+        finally:
+            process.terminate()
+            assert await ended(process) == 0
+    assert shown.returncode == 0
+    assert key not in shown.stdout + shown.stderr
+    assert holding(tmp_path, "Trading fee") != set()
+    assert holding(tmp_path / "journal", "update.order") != set()
+    assert holding(tmp_path, key, '"sign":', '"nonce":', "client_id=") == set()

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from recorder.capture.tap import TapConnection
 from recorder.client.backoff import Backoff
 from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError, Reply, Stream, Topic, parse
-from recorder.exchange.session import Note, Output, Session, State
+from recorder.exchange.session import Note, Output, Session, Signer, State
 
 HOUSEKEEPING_S: Final = 0.1
 OPEN_TIMEOUT_S: Final = 10.0
@@ -68,7 +68,7 @@ class ConnectionStats:
 class StreamConnection:
     """Owns one socket and its session. `run` returns only after `stop`, or when it is cancelled."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # every property by its name
         self,
         number: int,
         url: str,
@@ -77,8 +77,14 @@ class StreamConnection:
         tapped: bool,
         pause_s: float = 0.0,
         listener: Listener | None = None,
+        signer: Signer | None = None,
+        pushed: Callable[[bytes], None] | None = None,
     ) -> None:
-        """`listener` is told every note after it was journalled."""
+        """`listener` is told every note after it was journalled.
+
+        With a `signer` it is an account's: it may be silent for weeks, and how it is refused is for the
+        listener to tell. `pushed` is told each push of such a connection.
+        """
         self.number = number
         self.stats = ConnectionStats()
         self._url = url
@@ -86,7 +92,9 @@ class StreamConnection:
         self._tapped = tapped
         self._pause_s = pause_s
         self._listener = listener
-        self._session = Session(())
+        self._session = Session((), signer)
+        self._signs = signer is not None
+        self._pushed = pushed
         self._socket: ClientConnection | None = None
         self._fresh: list[tuple[int, list[bytes]]] = []
         self._wanted_add: dict[Topic, None] = {}
@@ -269,6 +277,8 @@ class StreamConnection:
                 at = frame.find(_PUSH) + len(_PUSH)
                 if len(_PUSH) <= at < len(frame):
                     tally[frame[at]] += 1
+                    if self._pushed is not None:
+                        self._pushed(frame)
                 else:
                     others.append(frame)
             self.stats.frames += len(frames)
@@ -277,12 +287,17 @@ class StreamConnection:
             if tally[initial]:
                 self.stats.streams[stream] += tally[initial]
                 _merge(output, self._session.saw(stream, now, recv_ns))
-                self._last_push = now
-                self._first_push = now if self._first_push is None else self._first_push
+                self._delivered(now)
+        if self._signs:
+            self._delivered(now)  # a pong is all that may come
         for frame in others:
             if (reply := _reply(frame)) is not None:
                 _merge(output, self._session.heard(reply, now))
         return output
+
+    def _delivered(self, now: float) -> None:
+        self._last_push = now
+        self._first_push = now if self._first_push is None else self._first_push
 
     async def _act(self, output: Output) -> None:
         """Journal what happened, then say what is to be said: a record never waits for a slow peer."""
@@ -297,7 +312,7 @@ class StreamConnection:
             self._journal.append_event(note.kind, note.fields, self.number)
             if note.kind == "silence":
                 log.warning("a stream is silent", connection=self.number, stream=note.fields["stream"])
-            elif note.kind == "refused":
+            elif note.kind == "refused" and not self._signs:
                 log.warning("refused", connection=self.number, **note.fields)
             if self._listener is not None:
                 self._listener(note)

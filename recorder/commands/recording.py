@@ -69,6 +69,33 @@ def _stop_on_signals() -> tuple[asyncio.Event, Callable[[], str]]:
 
 
 @app.command()
+def account(
+    data_dir: DataDir = None,
+    config: Config = None,
+    rest_url: Annotated[str | None, typer.Option(help="REST base, e.g. https://HOST")] = None,
+) -> None:
+    """One snapshot of the account now: assets, positions, orders, and what has happened since the last one.
+
+    `RECORDER_CLIENT_ID` and `RECORDER_CLIENT_KEY` name the account: in the environment, or in a settings file
+    of mode 0600. A first time looks through all that the venue tells; it takes a second or two for each
+    listed market, and goes on where it stopped when it is run again. Works beside a running recorder.
+
+    Example: `recorder account --rest-url https://HOST`, then
+    `recorder sql "SELECT asset, business, sum(change) FROM account_ledger GROUP BY ALL"`
+    """
+    settings = load_settings(config, {"data_dir": data_dir, "rest_url": rest_url})
+    from analytics.views import write_views  # noqa: PLC0415
+    from recorder.account_by_hand import AccountError, run_account  # noqa: PLC0415
+
+    make_data_dir(settings)
+    write_views(settings.data_dir)
+    try:
+        run_account(settings)
+    except AccountError as error:
+        raise Failure(str(error)) from error
+
+
+@app.command()
 def demo(
     seconds: Annotated[
         float | None, typer.Option(min=5, max=86_400, help="How long to record. Default: 30")

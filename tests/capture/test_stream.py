@@ -444,3 +444,37 @@ async def test_a_mistake_of_ours_costs_one_connection_and_not_the_recording(
     async with serve(play) as venue, running(venue.url, journal, A) as connection:
         await eventually(lambda: connection.state == "live")
         assert any("nobody foresaw this" in fields["reason"] for fields in journal.fields("down"))
+
+
+class TestSigned:
+    """A connection of an account."""
+
+    @pytest.mark.usefixtures("impatient")
+    async def test_it_is_signed_anew_on_each_connection_and_its_pushes_are_told(
+        self, serve, journal, eventually
+    ):
+        asked, told, nonces = [], [], iter(range(1, 99))
+
+        async def play(socket, number, _):
+            async for text in socket:
+                request = json.loads(text)
+                asked.append(request)
+                await socket.send(json.dumps({"id": request["id"], "result": "success", "error": None}))
+                if request["method"] == "subscribe.order":
+                    await socket.send('{"id":0,"method":"update.order","result":{},"error":null}')
+                if request["method"] == "ping" and number == 1:
+                    await socket.close()
+
+        def signer():
+            return {"client_id": "me", "nonce": str(next(nonces)), "ts": "1", "sign": "secret"}
+
+        topics = [Topic("position"), Topic("order")]
+        async with (
+            serve(play) as venue,
+            running(venue.url, journal, *topics, tapped=False, signer=signer, pushed=told.append),
+        ):
+            await eventually(lambda: len(told) == 2)
+        signed = [request["params"]["nonce"] for request in asked if request["method"] == "sign"]
+        assert signed == ["1", "2"]
+        assert journal.kinds().count("signed") == 2
+        assert "secret" not in str(journal.events)

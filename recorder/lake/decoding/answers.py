@@ -13,6 +13,7 @@ import msgspec
 from recorder.exchange.endpoints import MARKET_DEALS, MARKET_KLINE, MARKET_STATE, MARKET_STATE_ALL
 from recorder.exchange.messages import ProtocolError, Trade, parse_candles, parse_states, parse_trade
 from recorder.lake.asked import Candles, Deals, answer_of
+from recorder.lake.decoding.account import ACCOUNT_CALLS, read_account_answer
 from recorder.lake.decoding.harvest import Harvest
 from recorder.lake.decoding.rows import NO_CONNECTION, Origin, kline_row, read_states, trade_row
 from recorder.lake.store.tables import REST
@@ -111,4 +112,5 @@ _READERS: Final[dict[str, _Reader]] = {
     MARKET_KLINE.name: _read_candles,
     MARKET_STATE.name: _read_state,
     MARKET_STATE_ALL.name: _read_states,
+    **dict.fromkeys(ACCOUNT_CALLS, read_account_answer),
 }

@@ -67,6 +67,7 @@ class Decoder:
             _merged("kline", batches["kline"], harvest),
             _merged("state", batches["state"], harvest),
             harvest.deal_table(),
+            harvest.account_tables(),
             harvest.reject_table(),
             harvest.records,
             harvest.notices,

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import pyarrow as pa
 
 from recorder.lake.asked import Candles, Deals
-from recorder.lake.store.tables import DEPTH, KLINES, LEVELS, REJECTS, STATE, TRADES
+from recorder.lake.store.tables import ACCOUNT, DEPTH, KLINES, LEVELS, REJECTS, STATE, TRADES
 
 NOTICE_CHARACTERS: Final = 120
 """A name the venue made up is quoted in a notice up to this length."""
@@ -19,7 +19,7 @@ PUSH_TABLES: Final = {"trade": TRADES, "depth": DEPTH, "kline": KLINES, "state":
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A journal line that is no public push: an event, a REST answer (`rest`, its parsed body under
+    """A journal line that is no push of a table: an event, a REST answer (`rest`, its parsed body under
     `body`), a `reply`, or an `other` push that no table keeps. `t` is the receive time in ns."""
 
     seq: int
@@ -41,6 +41,8 @@ class Decoded:
     state: pa.Table
     deals: pa.Table
     """Trades by REST, as `trades`: most of them come, or came, as pushes too."""
+    account: dict[str, pa.Table]
+    """Rows of the account's tables by name, of those that have any."""
     rejects: pa.Table
     records: list[Record]
     notices: Counter[str]
@@ -53,6 +55,7 @@ class Harvest:
 
     rows: dict[str, list[Row]] = field(default_factory=lambda: {stream: [] for stream in PUSH_TABLES})
     deals: list[Row] = field(default_factory=list)
+    account: dict[str, list[Row]] = field(default_factory=dict)
     rejects: list[Row] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
     notices: Counter[str] = field(default_factory=Counter)
@@ -72,6 +75,13 @@ class Harvest:
 
     def deal_table(self) -> pa.Table:
         return _table(self.deals, TRADES.schema)
+
+    def account_tables(self) -> dict[str, pa.Table]:
+        return {
+            table.name: _table(rows, table.schema)
+            for table in ACCOUNT
+            if (rows := self.account.get(table.name))
+        }
 
     def reject_table(self) -> pa.Table:
         return _table(self.rejects, REJECTS.schema)

@@ -9,13 +9,23 @@ from typing import Any, Final
 
 import msgspec
 
-from recorder.exchange.messages import DepthPush, KlinePush, ProtocolError, Reply, TradePush, parse
+from recorder.exchange.messages import (
+    PRIVATE_STREAMS,
+    DepthPush,
+    KlinePush,
+    ProtocolError,
+    Reply,
+    TradePush,
+    parse,
+)
+from recorder.lake.decoding.account import read_account_push
 from recorder.lake.decoding.answers import read_answer
 from recorder.lake.decoding.harvest import Harvest, Record
 from recorder.lake.decoding.rows import NO_CONNECTION, Origin, depth_row, kline_row, read_states, trade_row
 
 LINE_HEAD: Final = re.compile(rb'\{"t":([0-9]{1,19}),(?:"c":([0-9]{1,18}),)?"([a-z])":')
 """How every record of the journal begins; its writer never spaces or orders it otherwise."""
+PRIVATE_METHODS: Final = {f"update.{stream}": stream for stream in PRIVATE_STREAMS}
 _LAST_NS: Final = 2**63 - 1
 
 
@@ -75,7 +85,10 @@ def read_frame(frame: bytes, origin: Origin, harvest: Harvest) -> None:
         harvest.reject(origin.ts_recv, origin.connection, str(error), frame)
         return
     if isinstance(message, Reply):
-        _read_reply(message, origin, harvest)
+        if (stream := PRIVATE_METHODS.get(message.method or "")) is not None:
+            _read_private(stream, message, frame, origin, harvest)
+        else:
+            _read_reply(message, origin, harvest)
         return
     for text in message.notices:
         harvest.notice(text)
@@ -91,6 +104,17 @@ def read_frame(frame: bytes, origin: Origin, harvest: Harvest) -> None:
         harvest.rows["kline"] += [kline_row(c, period, origin, harvest) for c in message.candles]
     else:
         read_states(message.states, origin, harvest)
+
+
+def _read_private(stream: str, push: Reply, frame: bytes, origin: Origin, harvest: Harvest) -> None:
+    """A push of the account's."""
+    if push.error is not None:
+        harvest.reject(origin.ts_recv, origin.connection, f"{push.method} carries an error", frame)
+        return
+    try:
+        read_account_push(stream, push.result, origin, harvest)
+    except ProtocolError as error:
+        harvest.reject(origin.ts_recv, origin.connection, str(error), frame)
 
 
 def _read_reply(reply: Reply, origin: Origin, harvest: Harvest) -> None:

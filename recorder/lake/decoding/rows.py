@@ -17,9 +17,9 @@ EXACT_DIGITS: Final = 15
 FUNDING_AHEAD_MINUTES: Final = 366 * 24 * 60
 """A settlement further ahead than a year is none, and could leave the range of a timestamp."""
 PRECISE_PLACES: Final = 20
-_PRECISE: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
-_PRECISE_STEP: Final = Decimal(1).scaleb(-PRECISE_PLACES)
-_PRECISE_LIMIT: Final = Decimal(10) ** (38 - PRECISE_PLACES)
+PRECISION: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+PRECISE_STEP: Final = Decimal(1).scaleb(-PRECISE_PLACES)
+PRECISE_LIMIT: Final = Decimal(10) ** (38 - PRECISE_PLACES)
 
 _WIRE_OF_FIELD: Final = {field: wire for wire, field in FIELD_OF_WIRE.items()}
 STATE_WIRE: Final = {
@@ -148,9 +148,9 @@ def precise(text: str | None, notices: Counter[str]) -> Decimal | None:
     if text is None:
         return None
     exact = value = Decimal(text)
-    if abs(exact) < _PRECISE_LIMIT:
-        value = exact.quantize(_PRECISE_STEP, context=_PRECISE)
-    if abs(value) >= _PRECISE_LIMIT:
+    if abs(exact) < PRECISE_LIMIT:
+        value = exact.quantize(PRECISE_STEP, context=PRECISION)
+    if abs(value) >= PRECISE_LIMIT:
         notices["state.insurance is too large"] += 1
         return None
     if value != exact:

@@ -8,9 +8,9 @@ stop. What was lost may have been sent before the last frame we read was read, f
 between: so the start is set back by IN_FLIGHT.
 
 It closes at the first good one. Trades and candles are pushed when something happens, so they are whole
-again once the venue has confirmed the subscription, or at the first push if that comes sooner. A book or a
-state is unknown until it is pushed, so those close at their first push. After a silence, where the
-subscription stood all along, only a push counts.
+again once the venue has confirmed the subscription, or at the first push if that comes sooner; so are the
+streams of an account, which are one topic. A book or a state is unknown until it is pushed, so those close at
+their first push. After a silence, where the subscription stood all along, only a push counts.
 
 A gap covers the time in which the recorder meant to record the topic: when a market is delisted, or no
 longer wanted after a restart, its gap ends there and says so.
@@ -25,11 +25,13 @@ from typing import Final, Protocol
 import msgspec
 
 from recorder.exchange.endpoints import MARKET_LIST
+from recorder.exchange.messages import PRIVATE_STREAMS
 from recorder.lake.asked import Deals
 from recorder.lake.decoding.harvest import Record
 from recorder.lake.gaps.recorded import Recorded, end_markets, end_streams, record_markets
 from recorder.lake.gaps.repair import Missing, mend, repair_of
 from recorder.lake.gaps.state import (
+    ACCOUNT_STREAM,
     DEAF,
     IN_FLIGHT_US,
     MINUTE_PERIOD,
@@ -76,6 +78,7 @@ class GapMachine:
             "subscribe": self._subscribe,
             "confirmed": self._confirmed,
             "refused": self._refused,
+            "denied": self._denied,
             "down": self._down,
             "silence": self._silence,
             "overflow": self._overflow,
@@ -134,6 +137,8 @@ class GapMachine:
         settings = record.fields.get("settings")
         if isinstance(settings, dict):
             state.streams, state.periods = settings.get("streams"), settings.get("kline_periods")
+        if state.streams is not None and record.fields.get("account"):
+            state.streams = [*state.streams, ACCOUNT_STREAM]
         state.good.clear()
         state.confirmed.clear()
         state.connection_of.clear()
@@ -206,8 +211,10 @@ class GapMachine:
 
     def _subscribe(self, record: Record) -> None:
         state = self._state
-        state.subscribed = True
-        state.open.pop(DEAF, None)  # from here on each topic has its own
+        if any(key[0] != ACCOUNT_STREAM for key in _keys(record)):
+            state.subscribed = True
+            state.open.pop(DEAF, None)  # from here on each topic has its own
+        state.denied.discard(record.connection or 0)  # each time it is asked, it is signed anew
         for key in _keys(record):
             same_connection = state.connection_of.get(key) == record.connection
             state.connection_of[key] = record.connection or 0
@@ -223,10 +230,18 @@ class GapMachine:
             gap = self._state.open.get(key)
             if gap is None or gap.reason == "silence":
                 continue
-            if key[0] in ("trade", "kline"):
+            if key[0] == ACCOUNT_STREAM and (record.connection or 0) in self._state.denied:
+                continue
+            if key[0] in ("trade", "kline", ACCOUNT_STREAM):
                 self._close(key, _us(record))
             else:
                 self._state.confirmed.add(key)
+
+    def _denied(self, record: Record) -> None:
+        self._state.denied.add(record.connection or 0)
+        for key, gap in self._state.open.items():
+            if key[0] == ACCOUNT_STREAM:
+                gap.detail = f"the signature was not taken: {record.fields.get('error', '')}"
 
     def _refused(self, record: Record) -> None:
         for key in _keys(record):
@@ -386,5 +401,5 @@ def _keys(record: Record) -> list[Key]:
     for row in record.fields.get("topics", ()):
         parts = [str(part) for part in row[1:4]]
         parts += [""] * (3 - len(parts))
-        keys.append((parts[0], parts[1], parts[2]))
-    return keys
+        keys.append((ACCOUNT_STREAM if parts[0] in PRIVATE_STREAMS else parts[0], parts[1], parts[2]))
+    return list(dict.fromkeys(keys))

@@ -10,6 +10,8 @@ from recorder.lake.gaps.repair import Missing
 
 MINUTE_STREAMS: Final = ("trade", "depth", "kline")
 """The streams of a market by which its minutes are judged; of candles, those of a minute."""
+ACCOUNT_STREAM: Final = "account"
+"""The streams of an account, which are signed for and lost together, are one topic."""
 NEAR: Final = 32
 """Pushes by which the lag at an instant is known: few, so that it is the lag of that instant even where a
 recording is replayed at many times its pace."""
@@ -74,6 +76,8 @@ class GapState(msgspec.Struct):
     """Of the last trades, in order: by how much each was received after it had happened."""
     unsettled: list[tuple[Key, Missing]] = []
     """Gaps in candles that have ended, with no trade received since: a clock may have been set meanwhile."""
+    denied: set[int] = msgspec.field(default_factory=set)
+    """Connections whose signature was not taken: what is confirmed on them is nothing of the account."""
     recorded: Recorded = msgspec.field(default_factory=dict)
 
     @property

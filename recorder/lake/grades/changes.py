@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from recorder.lake.arrays import Ints
 from recorder.lake.asked import SETTLE_US, Candles, answered_span
 from recorder.lake.gaps.recorded import Recorded
-from recorder.lake.gaps.state import MINUTE_PERIOD, MINUTE_STREAMS, Gap
+from recorder.lake.gaps.state import ACCOUNT_STREAM, MINUTE_PERIOD, MINUTE_STREAMS, Gap
 from recorder.lake.grades.clocks import WINDOW_US, Clocks
 from recorder.lake.grades.coverage import ALL
 from recorder.lake.grades.mend import period_us
@@ -126,6 +126,8 @@ class Changes:
         known = self.known
         spans: dict[str, list[tuple[int, int]]] = {}
         for gap in changed:
+            if gap.stream == ACCOUNT_STREAM:
+                continue  # no minute of a market is judged by it
             end_us = max(known.until_us, gap.ts_start) if gap.ts_end is None else gap.ts_end
             spans.setdefault(gap.market, []).extend(self._touched(gap.ts_start, end_us, gap.lags_us))
             if gap.stream == "kline":

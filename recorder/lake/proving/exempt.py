@@ -20,6 +20,7 @@ from recorder.lake.gaps.files import MISSED, NEVER
 from recorder.lake.grades.changes import Remembered, mend_topics
 from recorder.lake.grades.coverage import ALL
 from recorder.lake.publishing.intake import ID_TAKEN
+from recorder.lake.publishing.once import ONCE
 from recorder.lake.spans import Spans, clip, spans_of, union, within
 from recorder.lake.store.compare import Keep
 from recorder.lake.store.files import as_us
@@ -30,6 +31,7 @@ _ORIGIN: Final = {
     TRADES.name: ("ts_recv", "source", "seq"),
     DEPTH.name: ("ts_recv", "source", "seq"),
     KLINES.name: ("ts_recv", "seq"),
+    **{table.name: ("ts_recv", "source", "seq") for table in ONCE},
 }
 """Of rows that several recorders received: what tells which copy it is."""
 _OF_COPIES: Final = (

@@ -20,13 +20,25 @@ from recorder.lake.gaps.files import gap_row, gap_table, replace_gaps
 from recorder.lake.gaps.state import Gap
 from recorder.lake.grades.changes import Changes
 from recorder.lake.grades.settle import SETTLE_STATE
+from recorder.lake.publishing.once import ONCE, Once
 from recorder.lake.publishing.source import Source, market_table
 from recorder.lake.store.dedupe import Highs, latest_candles, new_rows
 from recorder.lake.store.draft import add_file, bucket
 from recorder.lake.store.files import by_bucket, day_of, read_file
 from recorder.lake.store.manifest import Commit, Manifest
+from recorder.lake.store.owner import keep_to_owner
 from recorder.lake.store.stored import stored
-from recorder.lake.store.tables import DEPTH, GAPS, KLINES, MARKETS, REJECTS, STATE, TRADES, Table
+from recorder.lake.store.tables import (
+    ACCOUNT,
+    DEPTH,
+    GAPS,
+    KLINES,
+    MARKETS,
+    REJECTS,
+    STATE,
+    TRADES,
+    Table,
+)
 from recorder.lake.units import DAY_US, HOUR_US
 
 DEDUPED: Final = (TRADES, DEPTH)
@@ -41,6 +53,7 @@ class Intake:
         self._manifest = manifest
         self._changes = changes
         self._highs = {table.name: self._saved_highs(table) for table in DEDUPED}
+        self._once = Once(self._stored)
         self._notices = Counter(json.loads(manifest.state("notices") or b"{}"))
         self._open_gaps: dict[str, set[Gap]] | None = None
         """The open gaps of each recorder as they were committed last; None: not known after a restart."""
@@ -64,6 +77,9 @@ class Intake:
         fresh[MARKETS.name] = market_table(market_rows)
         for table in (TRADES, DEPTH, STATE, REJECTS, MARKETS):
             gained[table.name] = self._append(commit, table, fresh[table.name], number)
+        for table in ACCOUNT:
+            if (rows := self._account(sources, table)) is not None:
+                gained[table.name] = self._append(commit, table, rows, number)
         candles = self._replace_klines(commit, _waiting(sources, KLINES))
         gained[KLINES.name] = candles.num_rows
         changed = self._replace_gaps(commit, sources)
@@ -72,6 +88,14 @@ class Intake:
         self._note(sources, fresh, candles, changed)
         self._record_state(commit, sources, number)
         return commit, dict(gained)
+
+    def _account(self, sources: dict[str, Source], table: Table) -> pa.Table | None:
+        """What an account's table gains; None where there is nothing. Its owner alone may read it."""
+        if not any(source.rows[table.name] for source in sources.values()):
+            return None
+        keep_to_owner(self._manifest.lake)
+        rows = _waiting(sources, table)
+        return self._once.fresh(rows, table) if table in ONCE else rows
 
     def _stored(self, table: Table, from_us: int, to_us: int, wanted: Any) -> pa.Table:
         return stored(self._manifest, table, from_us, to_us, wanted)

@@ -20,9 +20,22 @@ from recorder.lake.gaps.held import Held
 from recorder.lake.gaps.machine import GapMachine
 from recorder.lake.gaps.pushes import NO_PUSHES, BlockPushes
 from recorder.lake.gaps.state import Gap
-from recorder.lake.store.tables import DEPTH, KLINES, MARKETS, REJECTS, STATE, TRADES, Table
+from recorder.lake.publishing.fills import Fills, LastPage
+from recorder.lake.store.tables import (
+    ACCOUNT,
+    ACCOUNT_FILLS,
+    DEPTH,
+    KLINES,
+    MARKETS,
+    REJECTS,
+    STATE,
+    TABLES,
+    TRADES,
+    Table,
+)
 
-BUFFERED: Final = (TRADES, DEPTH, KLINES, STATE, REJECTS)
+_PUBLIC: Final = (TRADES, DEPTH, KLINES, STATE, REJECTS)
+BUFFERED: Final = (*_PUBLIC, *ACCOUNT)
 _TORN: Final = "torn tail"
 """How the journal calls an end that was being written when the recorder was killed."""
 _KINDS: Final = {1: "linear", None: "unknown"}
@@ -36,6 +49,7 @@ class _Saved(msgspec.Struct):
     gaps: bytes
     markets: dict[str, bytes]
     held: list[tuple[int, bytes]]
+    fills: LastPage | None = None
 
 
 class _Running(msgspec.Struct):
@@ -85,6 +99,7 @@ class Source:
         self._gaps = GapMachine(state.gaps if state else None)
         self._markets: dict[str, bytes] = state.markets if state else {}
         self._held = Held(state.held if state else ())
+        self._fills = Fills(state.fills if state else None)
         self._decoder = Decoder()
         self._reading: Iterator[None] | None = None
         self._lost_end: tuple[int, str] | None = None
@@ -96,6 +111,7 @@ class Source:
             self._gaps.save(),
             self._markets,
             self._held.save(),
+            self._fills.last,
         )
         return msgspec.msgpack.encode(saved)
 
@@ -164,7 +180,10 @@ class Source:
             self._gaps.damaged(start_us, int(block.data[5 : block.data.index(b",")]) // 1000, detail)
         self._lived(block.after.at)
         decoded = self._decoder.decode(block.data, block.first_seq)
-        for table in BUFFERED:
+        for name, rows in decoded.account.items():
+            is_fills = name == ACCOUNT_FILLS.name
+            self._buffer(TABLES[name], self._fills.counted(rows, decoded.records) if is_fills else rows)
+        for table in _PUBLIC:
             rows = getattr(decoded, table.name)
             if table is TRADES:
                 self._release(self._held.among(rows, decoded.deals, decoded.records, block.end.at // 1000))

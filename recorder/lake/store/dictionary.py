@@ -6,6 +6,7 @@ count or a plain ratio. Venue's words are those of the exchange's own document.
 
 from typing import Final, NamedTuple
 
+from recorder.lake.store import account
 from recorder.lake.store.minutes import COLUMNS
 
 
@@ -118,7 +119,7 @@ MARKETS: Final = {
     "ts_recv": Said("time, UTC", "when this description was first received"),
 }
 GAPS: Final = {
-    "stream": Said("`trade`, `depth`, `kline`, `state`", "what was missed; null: all"),
+    "stream": Said("`trade`, `depth`, `kline`, `state`, `account`", "what was missed; null: all"),
     "market": Said("-", "of which market; null: of all"),
     "ts_start": Said("time, UTC", "the first instant that may be missing, by the recorder's clock"),
     "ts_end": Said("time, UTC", "the first instant received again; null: still missing"),
@@ -229,6 +230,46 @@ REMOVED: Final = {
     "bytes": Said("bytes", "how much room it took"),
     "ts_removed": Said("time, UTC", "when it was removed"),
 }
+_CHANGED: Final = Said(
+    "time, UTC",
+    "when this version came to be, by the venue: `ts_updated`, else `ts_created`, else when it was received",
+)
+
+
+def _account(name: str, **more: Said) -> dict[str, Said]:
+    """A record's columns, `more`, and where the row came from."""
+    told = {column.name: Said(column.unit, column.text) for column in account.COLUMNS[name]}
+    return {**told, **more, "ts_recv": _RECV, "source": _SOURCE, "seq": _SEQ}
+
+
+ACCOUNT: Final[dict[str, tuple[str, dict[str, Said]]]] = {
+    "account_assets": ("a currency of the account, in each answer and push", _account("account_assets")),
+    "account_positions": (
+        "a position, in each answer and push",
+        _account(
+            "account_positions",
+            event=Said("-", "the venue's number of what happened to it; null if asked for"),
+        ),
+    ),
+    "account_orders": ("a version of an order, once", _account("account_orders", ts_event=_CHANGED)),
+    "account_stop_orders": (
+        "a version of a stop order, once",
+        _account("account_stop_orders", ts_event=_CHANGED),
+    ),
+    "account_fills": (
+        "an execution of an order, once",
+        _account(
+            "account_fills",
+            ts_event=_EVENT,
+            place=Said("-", "1, and 2 and so on of fills that are equal in order, time, price and quantity"),
+        ),
+    ),
+    "account_ledger": ("a change of a balance, once", _account("account_ledger", ts_event=_EVENT)),
+    "account_leverage": (
+        "how a market's positions are opened, or how much margin of a position can be moved, in each answer",
+        _account("account_leverage"),
+    ),
+}
 
 TOLD: Final[dict[str, tuple[str, dict[str, Said]]]] = {
     "trades": ("a trade, once", TRADES),
@@ -245,5 +286,6 @@ TOLD: Final[dict[str, tuple[str, dict[str, Said]]]] = {
         FUNDING_TOLD,
     ),
     "removed": ("what retention removed", REMOVED),
+    **ACCOUNT,
 }
 """By table: what a row is, and what its columns say, in their order."""

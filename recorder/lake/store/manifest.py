@@ -84,7 +84,7 @@ class Manifest:
         self.lake = data_dir / "lake"
         self.work = data_dir / "work"
         self.lake.mkdir(parents=True, exist_ok=True)
-        self.work.mkdir(parents=True, exist_ok=True)
+        self.work.mkdir(mode=0o700, parents=True, exist_ok=True)  # drafts of an account's rows lie there, too
         self._database = sqlite3.connect(data_dir / MANIFEST, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:
             self._open()

@@ -1,7 +1,8 @@
 """THE catalogue: every table's columns, key, order and partition, and where the venue's words end.
 
 Times are `timestamp[us, UTC]`; prices, quantities and rates are float64, which gives back every wire
-decimal of up to 15 significant digits; `insurance` (25 digits on the wire) is decimal128(38, 20).
+decimal of up to 15 significant digits; `insurance` (25 digits on the wire) and an account's money are
+decimal128(38, 20).
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
+from recorder.lake.store import account
 from recorder.lake.store.minutes import COLUMNS
 
 TIME: Final = pa.timestamp("us", tz="UTC")
@@ -355,6 +357,58 @@ REMOVED: Final = Table(
 """What retention removed: a day of a table, by its name, or a file of the journal, as
 `journal/<recorder>/<file>`, whose rows were not counted."""
 
+_ACCOUNT_KINDS: Final = {
+    "money": PRECISE, "count": pa.int64(), "text": pa.string(), "word": pa.string(), "time": TIME,
+}  # fmt: skip
+_RECEIVED: Final = (("ts_recv", TIME), ("source", pa.string()), ("seq", pa.int64()))
+_HAPPENED: Final = (("ts_event", TIME),)
+
+
+def _account(
+    name: str,
+    order: tuple[str, ...],
+    key: tuple[str, ...] = (),
+    more: tuple[tuple[str, pa.DataType] | tuple[str, pa.DataType, bool], ...] = (),
+) -> Table:
+    """A table of an account: a record's columns, `more`, and where the row came from."""
+    columns = [
+        (column.name, _ACCOUNT_KINDS[column.kind], *(() if column.required else (True,)))
+        for column in account.COLUMNS[name]
+    ]
+    time = "ts_event" if _HAPPENED[0] in more else "ts_recv"
+    schema = _schema(*columns, *more, *_RECEIVED)
+    return Table(name, schema, time, order, key or order, delta=("ts_recv", "seq"))
+
+
+ACCOUNT_ASSETS: Final = _account("account_assets", ("ts_recv", "seq", "asset"))
+ACCOUNT_POSITIONS: Final = _account(
+    "account_positions", ("market", "ts_recv", "seq", "position_id"), more=(("event", pa.int64(), True),)
+)
+ACCOUNT_ORDERS: Final = _account("account_orders", ("market", "ts_event", "order_id", "seq"), more=_HAPPENED)
+ACCOUNT_STOP_ORDERS: Final = _account(
+    "account_stop_orders", ("market", "ts_event", "stop_id", "seq"), more=_HAPPENED
+)
+ACCOUNT_FILLS: Final = _account(
+    "account_fills",
+    ("market", "ts_event", "order_id", "place"),
+    ("market", "order_id", "ts_event", "price", "quantity", "place"),
+    (*_HAPPENED, ("place", pa.int64())),
+)
+ACCOUNT_LEDGER: Final = _account("account_ledger", ("ts_event", "ledger_id"), ("ledger_id",), _HAPPENED)
+ACCOUNT_LEVERAGE: Final = _account("account_leverage", ("market", "ts_recv", "seq"))
+ACCOUNT: Final = (
+    ACCOUNT_ASSETS,
+    ACCOUNT_POSITIONS,
+    ACCOUNT_ORDERS,
+    ACCOUNT_STOP_ORDERS,
+    ACCOUNT_FILLS,
+    ACCOUNT_LEDGER,
+    ACCOUNT_LEVERAGE,
+)
+"""What the venue tells of an account. Assets, positions and leverages are rows of each answer and push; an
+order is a row for each of its versions, by its content; a fill (which has no id: of equal ones `place`
+counts) and a line of the ledger are one row each."""
+
 TABLES: Final[dict[str, Table]] = {
     table.name: table
     for table in (
@@ -369,5 +423,6 @@ TABLES: Final[dict[str, Table]] = {
         MINUTES,
         FUNDING_TOLD,
         REMOVED,
+        *ACCOUNT,
     )
 }

@@ -182,9 +182,9 @@ class TestBothWays:
         )
 
     def test_a_push_that_no_table_keeps_is_a_record_and_a_notice(self, decode):
-        decoded = decode(push("position", {"event": 1}))
-        assert decoded.records[0] == Record(100, T0, 3, "other", {"method": "update.position"})
-        assert decoded.notices["unknown method update.position"] == decoded.frames
+        decoded = decode(push("vault", {"event": 1}))
+        assert decoded.records[0] == Record(100, T0, 3, "other", {"method": "update.vault"})
+        assert decoded.notices["unknown method update.vault"] == decoded.frames
 
     @pytest.mark.parametrize(
         ("frame", "reason"),

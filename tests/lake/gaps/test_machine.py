@@ -411,3 +411,81 @@ def test_a_newly_listed_market_is_missing_since_the_last_list_without_it(data_di
     publish_once(data_dir)
     [row] = gaps(lake, "market = 'NEW' AND reason = 'start'")
     assert row[2] == listed_before
+
+
+class TestAccount:
+    """The streams of an account are one topic, which is no topic of any market."""
+
+    TOPICS = (("position",), ("order",), ("asset",))
+
+    def session(self, recorder, *, account=True):
+        settings = {"streams": ["trade"], "kline_periods": ["1min"]}
+        recorder.event("start", recorder="main", settings=settings, account=account)
+        if account:
+            self.connect(recorder)
+        return recorder
+
+    def connect(self, recorder):
+        rows = recorder.topics(*self.TOPICS)
+        recorder.at(0.1).event("up", 0, url="ws://x").event("subscribe", 0, topics=rows)
+        recorder.at(0.1).event("confirmed", 0, topics=rows)
+        return us(recorder)
+
+    def listen(self, recorder):
+        rows = recorder.topics(("trade", "AAA"))
+        recorder.event("markets", listed=["AAA"], delisted=[]).event("up", 1, url="ws://x")
+        recorder.event("subscribe", 1, topics=rows).at(0.1).event("confirmed", 1, topics=rows)
+
+    def test_they_miss_what_happens_until_they_are_signed_in_and_while_they_are_away(
+        self, data_dir, lake, recorder
+    ):
+        began = us(recorder)
+        self.session(recorder)
+        first = us(recorder)
+        self.listen(recorder)
+        lost = recorder.at(5).now_ns
+        recorder.at(1).event("down", 0, reason="torn", last=lost)
+        again = self.connect(recorder.at(2))
+        recorder.stop()
+        publish_once(data_dir)
+        account = [row[1:5] for row in gaps(lake, "stream = 'account' AND ts_end IS NOT NULL")]
+        assert account == [
+            (None, began, first, "start"),
+            (None, lost // 1000 - IN_FLIGHT_US, again, "disconnect"),
+        ]
+
+    def test_they_do_not_stand_for_what_is_public(self, data_dir, lake, recorder):
+        began = us(recorder)
+        self.session(recorder).at(3)
+        self.listen(recorder)
+        recorder.stop()
+        publish_once(data_dir)
+        assert spans(lake, "start")["trade"] == (began, us(recorder))
+
+    def test_a_session_without_credentials_misses_nothing_of_them(self, data_dir, lake, recorder):
+        self.session(recorder)
+        self.listen(recorder)
+        recorder.stop()
+        after = Recorder(data_dir)
+        after.now_ns = recorder.at(9).now_ns
+        self.session(after, account=False)
+        self.listen(after)
+        after.stop()
+        publish_once(data_dir)
+        [(*_, end, reason, _, detail)] = gaps(lake, "stream = 'account' AND reason = 'stop'")
+        assert (end is not None, reason, "no longer recorded" in detail) == (True, "stop", True)
+
+    def test_what_is_confirmed_without_a_signature_is_nothing(self, data_dir, lake, recorder):
+        recorder.event("start", recorder="main", account=True)
+        rows = recorder.topics(*self.TOPICS)
+        recorder.event("up", 0, url="ws://x").event("subscribe", 0, topics=rows)
+        recorder.event("denied", 0, code=1, error="signature error").event("confirmed", 0, topics=rows)
+        recorder.flushed()
+        publish_once(data_dir, wait_s=0)
+        [(*_, end, reason, _, detail)] = gaps(lake, "stream = 'account'")
+        assert (end, reason, detail) == (None, "start", "the signature was not taken: signature error")
+        again = self.connect(recorder.at(5))
+        recorder.stop()
+        publish_once(data_dir)
+        [(*_, end, _, _, _)] = gaps(lake, "stream = 'account' AND reason = 'start'")
+        assert end == again

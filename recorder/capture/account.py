@@ -1,0 +1,202 @@
+"""Asks for all that the venue tells of an account: in whole at first, then what is new.
+
+One round (`snapshot`) asks for what there is now (assets, positions, open orders, waiting stop orders) and
+for what has happened since the last one: the ledger, finished stop orders, and in each market that the
+account is busy in its fills and finished orders. Every answer is in the journal before it is used here; this
+only decides what is asked for.
+
+The other listed markets wait in a queue and are asked one by one (`next_market`), for the venue takes one
+question for finished orders a second.
+"""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from recorder.capture.asked import Asked
+from recorder.client.client import Client
+from recorder.client.errors import DeniedError, RestError
+from recorder.exchange.messages import ProtocolError
+from recorder.exchange.records import Asset, Fill, LedgerEntry, Order, Position
+from recorder.exchange.refusals import NO_SUCH_ORDER, NO_SUCH_POSITION
+
+OVERLAP_S: Final = 300
+"""What the venue adds late, with an earlier time, is found by asking again for so long before."""
+SETTLED_S: Final = 2
+"""A history is asked for up to so long ago: nothing can come any more that would move its pages."""
+KNOWN_STOPS: Final = 200
+"""After so many finished stop orders in a row that are known, the rest is: they take no bounds of time."""
+GONE: Final = (NO_SUCH_POSITION, *NO_SUCH_ORDER)
+VANISHED_LIMIT: Final = 500
+"""Orders that are no longer open and are asked for one by one in a round; more are found in the histories."""
+
+T = TypeVar("T", Fill, Order, LedgerEntry)
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """What a round was told. `records` counts what came, by kind."""
+
+    assets: list[Asset] = field(default_factory=list)
+    positions: list[Position] = field(default_factory=list)
+    records: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    """Questions that the venue does not answer, though it answers others."""
+    unexplained: bool = False
+    """A balance has changed, and nothing that was looked at tells why: another market may."""
+
+
+class AccountRounds:
+    """`asked` is what was asked for before, and is brought up to date; saving it is the caller's."""
+
+    def __init__(self, client: Client, asked: Asked) -> None:
+        self.asked = asked
+        self.waiting: dict[str, None] = {}
+        """Markets that are still to be looked at."""
+        self._client = client
+        self._calls = client.account
+        self._pushed: set[str] = set()
+        self._news = 0
+        """Lines of the ledger that came since the last round that was answered to its end."""
+        self._all_stops = True
+
+    def pushed(self, market: str) -> None:
+        """The account did something in a market: the next round looks there."""
+        self._pushed.add(market)
+
+    def want(self, markets: Iterable[str]) -> None:
+        """Look at these markets when there is time."""
+        self.waiting.update(dict.fromkeys(markets))
+
+    async def snapshot(self) -> Snapshot:
+        """One round. Raises RestError where the venue gives nothing (now), ProtocolError for nonsense."""
+        found = Snapshot()
+        found.assets = await self._calls.assets()
+        with _noting(found):
+            found.positions = await self._calls.positions()
+        busy, self._pushed = self._pushed, set()
+        try:
+            busy |= {position.market for position in found.positions}
+            busy |= await self._open(found)
+            with _noting(found):
+                busy |= await self._finished_stops(found)
+            for position in found.positions:
+                asking = self._calls.adjustable_margin(position.market, position.position_id)
+                await self._tolerating(found, asking)
+            with _noting(found):
+                self._news += await self._history("ledger", found, self._calls.ledger, ())
+            looked_at = busy | self.asked.touched if self._news else busy
+            changed = [await self._market(market, found) for market in sorted(looked_at)]
+        except (RestError, ProtocolError):
+            self._pushed |= busy
+            raise
+        found.unexplained = self._news > 0 and not any(changed)
+        self._news = 0
+        self.asked.touched |= busy
+        return found
+
+    async def next_market(self, found: Snapshot) -> str:
+        """Ask for one of the markets that wait. Raises RestError and then asks for it again later."""
+        market = next(iter(self.waiting))
+        await self._market(market, found)
+        del self.waiting[market]
+        return market
+
+    # --- what there is ------------------------------------------------------------------------------------
+
+    async def _open(self, found: Snapshot) -> set[str]:
+        """Open orders and stops; orders that were open and are not, one by one. Returns their markets."""
+        orders = [order async for order in self._calls.open_orders()]
+        stops = []
+        with _noting(found):
+            stops = [stop async for stop in self._calls.open_stops()]
+        found.records["open orders"] += len(orders)
+        found.records["stop orders"] += len(stops)
+        now = {str(order.order_id): order.market for order in orders}
+        vanished = {name: market for name, market in self.asked.open.items() if name not in now}
+        for name, market in list(vanished.items())[:VANISHED_LIMIT]:
+            await self._tolerating(found, self._calls.order(market, int(name)))
+        self.asked.open = now
+        return {*now.values(), *vanished.values(), *(stop.market for stop in stops)}
+
+    async def _finished_stops(self, found: Snapshot) -> set[str]:
+        """Stop orders that wait no more, newest first: all at first, then up to where they are known."""
+        known_until_s = self.asked.until_s.get("stops", 0)
+        began_s = self._now_s()
+        known, markets = 0, set[str]()
+        async for stop in self._calls.finished_stops():
+            found.records["stop orders"] += 1
+            if (stop.update_time or stop.order_time or 0) >= known_until_s:
+                known = 0
+                markets.add(stop.market)
+            else:
+                known += 1
+            if known >= KNOWN_STOPS and not self._all_stops:
+                break
+        self.asked.until_s["stops"] = began_s - OVERLAP_S
+        self._all_stops = False
+        return markets
+
+    # --- what has happened --------------------------------------------------------------------------------
+
+    async def _market(self, market: str, found: Snapshot) -> bool:
+        """Whether something has happened in a market since it was asked about."""
+        await self._tolerating(found, self._calls.leverage(market))
+        fills = orders = 0
+        with _noting(found):
+            fills = await self._history(f"fills {market}", found, self._calls.fills, (market,))
+            orders = await self._history(f"orders {market}", found, self._calls.finished_orders, (market,))
+        if fills or orders:
+            self.asked.touched.add(market)
+        return fills + orders > 0
+
+    async def _history(
+        self,
+        name: str,
+        found: Snapshot,
+        ask: Callable[..., AsyncIterator[T]],
+        of: tuple[str, ...],
+    ) -> int:
+        """Ask for what came since the last time, to the end; returns how much of it is new."""
+        until_s = self._now_s() - SETTLED_S
+        known_s = self.asked.until_s.get(name)
+        start_s = None if known_s is None else known_s - OVERLAP_S
+        came = news = 0
+        async for record in ask(*of, start_s=start_s, end_s=max(until_s, start_s or 0)):
+            came += 1
+            news += known_s is None or _time_of(record) > known_s
+        found.records[name.partition(" ")[0]] += came
+        self.asked.until_s[name] = max(until_s, known_s or 0)
+        return news
+
+    async def _tolerating(self, found: Snapshot, asking: Awaitable[object]) -> None:
+        with _noting(found):
+            await asking
+
+    def _now_s(self) -> int:
+        """The venue's clock."""
+        return self._client.rest.clock.ts(time.time())
+
+
+@contextlib.contextmanager
+def _noting(found: Snapshot) -> Iterator[None]:
+    """A question that this venue never answers costs itself alone: it is noted."""
+    try:
+        yield
+    except RestError as error:
+        if error.retryable or isinstance(error, DeniedError):
+            raise
+        if error.code in GONE:
+            return  # it was closed while the round was under way
+        found.failures.append(str(error))
+    except ProtocolError as error:
+        found.failures.append(str(error))
+
+
+def _time_of(record: Fill | Order | LedgerEntry) -> float:
+    if isinstance(record, Order):
+        return record.update_time or record.create_time or 0.0
+    return record.time
