@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import structlog
@@ -126,17 +126,7 @@ class Service:
                     self._fleet.set_markets(settings.markets)
                 else:
                     client = RestClient(settings.rest_url, self._journal, settings.limits_dir)
-                    rest = await stack.enter_async_context(client)
-                    self._repairs = Repairs(settings, rest, lambda: self._recorded)
-                    self._repairs.schedule(scheduler)
-                    tasks.append(asyncio.create_task(self._first_markets(rest, scheduler), name="markets"))
-                    for name, task in self._repairs.tasks().items():
-                        tasks.append(asyncio.create_task(task, name=name))
-                    if self._account is not None:
-                        self._account.schedule(scheduler)
-                        for name, task in self._account.tasks().items():
-                            tasks.append(asyncio.create_task(task, name=name))
-                    scheduler.start()
+                    self._ask_by_rest(await stack.enter_async_context(client), scheduler, tasks)
                 await self._until_stopped(tasks)
         finally:
             if scheduler.running:
@@ -144,6 +134,19 @@ class Service:
             published = await self._shut_down(tasks, reason())
             gc.unfreeze()
         return published
+
+    def _ask_by_rest(
+        self, rest: RestClient, scheduler: AsyncIOScheduler, tasks: list[asyncio.Task[Any]]
+    ) -> None:
+        """Begin all that asks: for the markets, for what was missed, for the account."""
+        self._repairs = Repairs(self._settings, rest, lambda: self._recorded)
+        asking: dict[str, Coroutine[Any, Any, None]] = {"markets": self._first_markets(rest, scheduler)}
+        for part in (self._repairs, self._account):
+            if part is not None:
+                part.schedule(scheduler)
+                asking |= part.tasks()
+        tasks += [asyncio.create_task(task, name=name) for name, task in asking.items()]
+        scheduler.start()
 
     async def _until_stopped(self, tasks: list[asyncio.Task[Any]]) -> None:
         """Wait for the stop; a task that fails ends the service with its error."""

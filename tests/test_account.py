@@ -116,16 +116,25 @@ async def test_what_the_account_does_is_in_the_lake_over_restarts_kills_and_lost
     assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o700}
 
 
+def lost(data_dir):
+    """Whether the account's connection was ever lost, by the log."""
+    lines = (data_dir / "stderr.log").read_text().splitlines()
+    return any('"connection": 0' in line and '"event": "disconnected"' in line for line in lines)
+
+
 async def test_after_a_lost_connection_it_signs_in_again_and_takes_a_snapshot(tmp_path):
-    fault = (Fault("drop", at=12.0),)
+    fault = (Fault("drop", every=10.0),)
     async with (
         exchange_of_one(limits=False, faults=fault) as exchange,
         running(tmp_path, exchange, RECORDER_ACCOUNT_INTERVAL="1h") as process,
     ):
-        await until(lambda: said(tmp_path)[1].get("snapshots", 0) >= 3, 40, "a snapshot after the loss")
+        await until(lambda: said(tmp_path)[1].get("stream") == "live", 20, "the streams")
+        await until(lambda: lost(tmp_path), 30, "the loss")
+        before = said(tmp_path)[1]["snapshots"]
+        await until(lambda: said(tmp_path)[1]["snapshots"] > before, 30, "a snapshot after it")
         await ended(process)
     gaps = Lake(tmp_path).rows("gaps", "reason, ts_end IS NULL", "WHERE stream = 'account' ORDER BY ts_start")
-    assert gaps == [("start", False), ("disconnect", False), ("stop", True)]
+    assert ("disconnect", False) in gaps
 
 
 async def test_a_wrong_key_is_told_once_and_leaves_market_data_as_it_is(tmp_path):
