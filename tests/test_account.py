@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from contextlib import asynccontextmanager
 
+import pytest
 from accounts import MARKET, OTHER, environment, every, exchange_of_one, owner, rows, settled, told_of, trade
 from commands import recorder
 from journals import Lake
@@ -91,6 +92,7 @@ async def compare(data_dir, client):
     assert summed == balance
 
 
+@pytest.mark.long
 async def test_what_the_account_does_is_in_the_lake_over_restarts_kills_and_lost_connections(tmp_path):
     async with exchange_of_one(limits=False) as exchange, owner(exchange) as client:
         async with running(tmp_path, exchange) as process:
@@ -122,6 +124,7 @@ def lost(data_dir):
     return any('"connection": 0' in line and '"event": "disconnected"' in line for line in lines)
 
 
+@pytest.mark.long
 async def test_after_a_lost_connection_it_signs_in_again_and_takes_a_snapshot(tmp_path):
     fault = (Fault("drop", every=10.0),)
     async with (

@@ -68,6 +68,7 @@ async def test_what_the_exchange_tells_is_in_the_lake_once_and_exactly(tmp_path)
     assert f"{len(ledger)} lines of the ledger" in shown.stdout
 
 
+@pytest.mark.long
 async def test_a_second_time_asks_for_what_is_new_and_adds_only_that(tmp_path):
     async with exchange_of_one(limits=False) as exchange, owner(exchange) as client:
         await settled()

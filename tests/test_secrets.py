@@ -94,6 +94,7 @@ async def test_of_a_journal_of_an_accounts_answers_even_where_the_venue_repeats_
     assert [secret for secret in (KEY, ID, *signed) if secret in str(caught.value)] == []
 
 
+@pytest.mark.long
 async def test_of_an_account_that_is_recorded_by_the_service_and_by_hand(tmp_path):
     async with exchange_of_one(limits=False) as exchange, owner(exchange) as client:
         given = {**environment(exchange), "RECORDER_ACCOUNT_INTERVAL": "1s"}

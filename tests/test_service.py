@@ -220,6 +220,7 @@ async def test_a_rest_side_that_answers_502_is_waited_for(tmp_path):
         assert compare(tmp_path, venue) == {"trade": {}, "depth": {}}
 
 
+@pytest.mark.long
 async def test_after_a_restart_the_stream_is_recorded_although_rest_is_down(tmp_path):
     async with Venue() as venue:
         async with recording(tmp_path, venue) as process:

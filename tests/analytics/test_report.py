@@ -293,6 +293,7 @@ class TestLittle:
             scoped(tmp_path)
 
 
+@pytest.mark.long
 class TestMuch:
     @pytest.fixture(scope="class")
     @classmethod

@@ -425,6 +425,7 @@ def beheaded(days, data_dir):
     return data_dir
 
 
+@pytest.mark.long
 class TestJournalWithoutItsBeginning:
     def test_the_days_that_follow_are_proven(self, beheaded, days):
         remembered = days[1]
