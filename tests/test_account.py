@@ -140,6 +140,7 @@ async def test_after_a_lost_connection_it_signs_in_again_and_takes_a_snapshot(tm
     assert {("start", False), ("disconnect", False)} <= set(gaps)
 
 
+@pytest.mark.long
 async def test_a_wrong_key_is_told_once_and_leaves_market_data_as_it_is(tmp_path):
     async with (
         exchange_of_one() as exchange,

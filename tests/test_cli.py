@@ -186,6 +186,7 @@ class TestPublish:
         assert (tmp_path / "views.sql").is_file()
 
 
+@pytest.mark.long
 def test_the_demo_records_answers_and_exits_0(tmp_path):
     done = recorder("demo", "--seconds", 6, "--markets", 4, "--data-dir", tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

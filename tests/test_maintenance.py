@@ -45,7 +45,8 @@ def test_compact_says_what_became_of_the_closed_days_and_then_that_nothing_is_le
     assert again.stdout.startswith("Nothing to compact: the closed days are ")
 
 
-@pytest.mark.parametrize("drafts", [pytest.param(1, marks=pytest.mark.long), 5])
+@pytest.mark.long
+@pytest.mark.parametrize("drafts", [1, 5])
 def test_a_sigkill_in_the_middle_of_a_compaction_costs_nothing_and_the_next_run_finishes(past, drafts):
     publish_once(past)
     before = rows_of(past)

@@ -111,6 +111,7 @@ async def test_the_candles_of_the_lookback_are_the_venues_whatever_it_caps(tmp_p
         assert_limits_were_kept(venue)
 
 
+@pytest.mark.long
 async def test_a_restart_goes_on_where_the_candles_stopped(tmp_path):
     async with Venue(markets=["AAA", "BBB"]) as venue:
         venue.candles["AAA", "1min"] = venue.candles["BBB", "1min"] = history(300)

@@ -57,6 +57,7 @@ async def test_markets_that_the_account_never_touched_are_looked_at_when_there_i
     assert rounds.asked.touched == {MARKET}
 
 
+@pytest.mark.long
 async def test_later_rounds_ask_only_for_what_came_since(floor):
     journal, trader, client = floor
     first = AccountRounds(client, Asked())
@@ -109,6 +110,7 @@ async def test_a_question_that_the_venue_never_answers_costs_itself_alone():
         assert [position.market for position in old.positions] == [MARKET]
 
 
+@pytest.mark.long
 async def test_what_is_new_is_looked_for_again_where_a_round_broke_off(floor):
     _, trader, client = floor
     rounds = AccountRounds(client, Asked())
