@@ -8,7 +8,7 @@ BIN := .venv/bin
 help:
 	@echo "make demo    record a simulated exchange for half a minute and see the first answers"
 	@echo "make test    run the tests"
-	@echo "make test-long  the notebooks, whole simulated days, and half a minute of chaos"
+	@echo "make test-long  the longest tests, the notebooks, whole simulated days, half a minute of chaos"
 	@echo "make test-spark  the views on Spark against DuckDB; needs Java 17"
 	@echo "make check   lint and types"
 	@echo "make bench   the benchmarks, as one table with their bars"
