@@ -155,7 +155,8 @@ class Lake:
     def volume(
         self, market: Market = None, *, start: Start = None, end: End = None, every: str = "1m"
     ) -> pl.DataFrame:
-        """Bars with volume by side, turnover and VWAP. Columns of `volume_1m`; by seconds, too."""
+        """Bars with volume by side, turnover and VWAP, of any number of minutes (`7m`, `2d`; `1w` begins on
+        Mondays), or of seconds that a day is a whole number of. Columns of `volume_1m`."""
         return self._by("volume", every, market, start, end)
 
     def basis(

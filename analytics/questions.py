@@ -19,6 +19,9 @@ from recorder.lake.store.tables import TABLES
 
 _FILES: Final = Path(__file__).parent / "sql"
 DAY_S: Final = 86_400
+WEEK_S: Final = 7 * DAY_S
+MONDAY_S: Final = 4 * DAY_S
+"""The first Monday after the epoch, which was a Thursday."""
 MIN_COVERAGE: Final = 0.1
 """A figure of a bucket of which less was observed is null: it would not be wrong by a little."""
 MIN_COVERAGE_OF_SUMS: Final = 0.95
@@ -60,6 +63,8 @@ SUBJECTS: Final = {
 }
 """Subjects, and how the names of their views begin; what is in none is a building block of the others."""
 BUILDING_BLOCKS: Final = "Building blocks"
+_BLOCKS: Final = {"funding_minutes", "funding_timeline"}
+"""Building blocks whose names begin like those that stand on them."""
 
 
 class Column(NamedTuple):
@@ -85,21 +90,33 @@ COMMON: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Grain:
-    """A bucket: the name of its column, and its length, of which a day holds a whole number."""
+    """A bucket: the name of its column, and its length. Buckets follow each other since the epoch, those of
+    whole weeks since the first Monday after it; where a day holds a whole number of them, none spans two."""
 
     column: str
     seconds: int
 
     @property
+    def spans_days(self) -> bool:
+        """Whether one may begin on one day and end on another."""
+        return DAY_S % self.seconds != 0
+
+    @property
+    def _since_s(self) -> int:
+        return 0 if self.seconds % WEEK_S else MONDAY_S
+
+    @property
     def number(self) -> str:
         """Which one since the epoch, as SQL of a minute's start. Minutes are grouped by it: a calendar would
         cost more than all else, and a remainder of whole numbers more than a quotient, which is as exact."""
-        return f"floor(unix_micros(minute) / {self.seconds}e6)"
+        since = f"(unix_micros(minute) - {self._since_s}000000)" if self._since_s else "unix_micros(minute)"
+        return f"floor({since} / {self.seconds}e6)"
 
     @property
     def start(self) -> str:
         """Its start, as SQL of its number."""
-        return f"timestamp_micros(CAST({self.number} * {self.seconds}000000 AS BIGINT))"
+        since = f" + {self._since_s}000000" if self._since_s else ""
+        return f"timestamp_micros(CAST({self.number} * {self.seconds}000000{since} AS BIGINT))"
 
 
 MINUTE: Final = Grain("minute", 60)
@@ -139,7 +156,7 @@ class Question:
     def subject(self) -> str:
         """What it is about."""
         subjects = (name for name, begun in SUBJECTS.items() if self.name.startswith(begun))
-        return next(subjects, BUILDING_BLOCKS)
+        return BUILDING_BLOCKS if self.name in _BLOCKS else next(subjects, BUILDING_BLOCKS)
 
     @property
     def common(self) -> dict[str, Column]:
@@ -155,17 +172,20 @@ class Question:
     def at_grain(self, name: str, grain: Grain) -> "Question":
         """This question of a minute, asked of another bucket."""
         longer = self.grain.replace("minute", grain.column)
+        days = -(-grain.seconds // DAY_S) if grain.spans_days else 0
+        day, by_day = (f"CAST({grain.start} AS DATE) AS date", "") if days else ("date", "date, ")
         words = {
             f"-- Grain: {self.grain}": f"-- Grain: {longer}",
-            "minute AS bucket,": f"{grain.start} AS bucket,",
+            "date,\n        minute AS bucket,": f"{day},\n        {grain.start} AS bucket,",
             "60e0 AS bucket_seconds": f"{grain.seconds}e0 AS bucket_seconds",
-            "GROUP BY market, date, minute\n)": f"GROUP BY market, date, {grain.number}\n)",
+            "GROUP BY market, date, minute\n)": f"GROUP BY market, {by_day}{grain.number}\n)",
             "bucket AS minute,": f"bucket AS {grain.column},",
         }
         sql = self.sql
         for word, other in words.items():
             sql = sql.replace(word, other)
-        return replace(self, name=name, grain=longer, sql=sql)
+        reach = self.reach.joined(Reach(days, days))
+        return replace(self, name=name, grain=longer, reach=reach, sql=sql)
 
 
 def read_question(name: str, text: str) -> Question:

@@ -5,11 +5,12 @@ from datetime import UTC, date, datetime
 from typing import Final, TypeAlias
 
 from analytics.errors import BucketError, MomentError
-from analytics.questions import DAY, DAY_S, HOUR, MINUTE, Grain
+from analytics.questions import DAY, DAY_S, HOUR, MINUTE, WEEK_S, Grain
 
 Moment: TypeAlias = str | date | datetime
 """ISO 8601 text, a day, or a time; UTC where it names no zone."""
-_UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": DAY_S}
+_UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": DAY_S, "w": WEEK_S}
+_LONGEST_S: Final = 366 * DAY_S
 _NAMED: Final = {each.seconds: each for each in (MINUTE, HOUR, DAY)}
 
 
@@ -27,16 +28,33 @@ def moment(value: Moment) -> datetime:
 
 
 def seconds(every: str) -> int:
-    """How long a bucket is: `30s`, `1m`, `15m`, `4h`, `1d`. Raises BucketError for any other word.
-
-    A bucket divides the UTC day: they all begin at midnight.
-    """
-    written = re.fullmatch(r"([1-9][0-9]*)([smhd])", every)
-    length = int(written[1]) * _UNITS_S[written[2]] if written else 0
+    """How long a bucket is that divides the UTC day, like `30s`, `1m`, `15m`, `4h`, `1d`: they begin at
+    midnight. Raises BucketError for any other word."""
+    length = _length_s(every)
     if not length or DAY_S % length:
         message = f"{every!r} is no bucket: write a part of a day, like 30s, 1m, 5m, 15m, 1h, 4h or 1d"
         raise BucketError(message)
     return length
+
+
+def period(every: str) -> Grain:
+    """The bucket of any length, with the name of its column (see `grain`): a part of a day, or any number of
+    minutes, like `7m`, `36h`, `2d`, `1w`, which need not begin at midnight. Raises BucketError."""
+    length = _length_s(every)
+    is_odd = length % MINUTE.seconds and (length > MINUTE.seconds or DAY_S % length)
+    if not length or is_odd or length > _LONGEST_S:
+        message = (
+            f"{every!r} is no bucket: write minutes, hours, days or weeks, like 7m, 4h, 2d or 1w, up to a "
+            "year, or seconds that a day is a whole number of, like 30s"
+        )
+        raise BucketError(message)
+    return _NAMED.get(length, Grain("bucket", length))
+
+
+def _length_s(every: str) -> int:
+    """0 for a word that names no length."""
+    written = re.fullmatch(r"([1-9][0-9]{0,8})([smhdw])", every)
+    return int(written[1]) * _UNITS_S[written[2]] if written else 0
 
 
 def grain(every: str) -> Grain:

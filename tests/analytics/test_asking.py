@@ -159,6 +159,50 @@ class TestBuckets:
         with pytest.raises(BucketError, match=said):
             lake.basis(every=every)
 
+    @pytest.mark.parametrize(
+        ("every", "length_s", "since_s"),
+        [
+            ("7m", 420, 0),
+            ("90m", 5_400, 0),
+            ("36h", 129_600, 0),
+            ("2d", 172_800, 0),
+            ("1w", 604_800, 345_600),
+        ],
+    )
+    def test_bars_are_of_any_number_of_minutes(self, lake, every, length_s, since_s):
+        """As the trades have them, whole also where a bar lies in two days. Weeks begin on Mondays."""
+        bars = lake.volume("AAA", every=every).sort("bucket")
+        since_us, length_us = since_s * 1_000_000, length_s * 1_000_000
+        us = pl.col("ts_event").dt.epoch("us") - since_us
+        trades = lake.scan("trades", "AAA").sort("ts_event", "trade_id").collect()
+        expected = (
+            trades.group_by((us - us % length_us + since_us).alias("start"))
+            .agg(
+                pl.len().alias("trades"),
+                pl.col("price").max().alias("high"),
+                pl.col("price").min().alias("low"),
+            )
+            .sort("start")
+        )
+        seen = bars.filter(pl.col("trades") > 0)
+        assert seen["bucket"].dt.epoch("us").to_list() == expected["start"].to_list()
+        assert seen["date"].to_list() == seen["bucket"].dt.date().to_list()
+        assert seen["trades"].to_list() == expected["trades"].to_list()
+        told = seen["high"].is_not_null().to_list()
+        for name in ("high", "low"):
+            assert seen[name].drop_nulls().to_list() == expected[name].filter(pl.Series(told)).to_list()
+        assert bars["bucket"].is_unique().all()
+
+    def test_a_bar_that_begins_a_day_before_is_whole_in_a_part_of_the_lake(self, lake):
+        whole = lake.volume("AAA", every="36h").sort("bucket")
+        part = lake.volume("AAA", every="36h", start=whole["bucket"][-1]).sort("bucket")
+        assert_same(part.rows(), whole.tail(1).rows())
+
+    @pytest.mark.parametrize("every", ["90s", "0m", "7y", "7", "400d", "7s5"])
+    def test_what_is_no_bar_is_refused_with_what_is(self, lake, every):
+        with pytest.raises(BucketError, match="like 7m, 4h, 2d or 1w"):
+            lake.volume(every=every)
+
     def test_volume_is_asked_by_seconds_too(self, lake):
         bars = lake.volume("AAA", every="10s")
         assert bars.columns == ["bucket" if each == "minute" else each for each in lake.volume().columns]
