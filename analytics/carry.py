@@ -110,32 +110,7 @@ def carried(path: pl.DataFrame, costs: pl.DataFrame, terms: Terms) -> pl.DataFra
 
     Raises NothingToShowError where no market was seen for longer than the two hours of its ends.
     """
-    ends = path.sort("market", "hour").group_by("market", maintain_order=True)
-    held = ends.agg(
-        pl.col("hour").first().alias("hour_in"),
-        pl.col("hour").last().alias("left"),
-        pl.col("settlements", "unknown", "funding_bps", "basis_bps").last(),
-        (pl.col("equity_bps").cum_max() - pl.col("equity_bps")).max().alias("drawdown_bps"),
-        pl.col("equity_bps").diff().std().alias("deviation_bps"),
-        (pl.col("rise").max() * terms.leverage).alias("margin_used"),
-    ).with_columns(entered=pl.col("hour_in") + _HOUR)
-    held = held.filter(pl.col("left") > pl.col("entered"))
-    if not held.height:
-        raise NothingToShowError("No market has a basis for long enough to hold a position.")
-    sold = costs.select("market", "notional", hour_in="hour", sold="cost_bps_sell")
-    bought = costs.select("market", "notional", left="hour", bought="cost_bps_buy")
-    held = (
-        held.join(costs.select("notional").unique(), how="cross")
-        .join(sold, on=["market", "notional", "hour_in"], how="left")
-        .join(bought, on=["market", "notional", "left"], how="left")
-        .with_columns(
-            book_bps=pl.col("sold") + pl.col("bought"),
-            fee_bps=pl.lit(2.0 * terms.fee_bps),
-            hedge_bps=pl.lit(2.0 * terms.hedge_bps),
-        )
-        .with_columns(_paid=sum((pl.col(name) for name in COSTS), pl.lit(0.0)))
-        .with_columns(net_bps=pl.col("funding_bps") + pl.col("basis_bps") - pl.col("_paid"))
-    )
+    held = _net_of_costs(_held(path, terms), costs, terms)
     held = held.join(_earned(path, held), on=["market", "notional"], how="left")
     hours = (pl.col("left") - pl.col("entered")).dt.total_seconds() / 3_600
     year = pl.col("net_bps") / _BPS * _YEAR_HOURS / hours
@@ -156,6 +131,41 @@ def carried(path: pl.DataFrame, costs: pl.DataFrame, terms: Terms) -> pl.DataFra
         needed=pl.when(is_paid).then((pl.col("_paid") / mean).ceil()).cast(pl.Int64),
         needed_hours=pl.when(is_paid).then(pl.col("_paid") / pl.col("funding_bps") * hours),
     ).sort("market", "notional")
+
+
+def _held(path: pl.DataFrame, terms: Terms) -> pl.DataFrame:
+    """A row a market: from when to when it was held, what it had earned, and what it risked on the way."""
+    ends = path.sort("market", "hour").group_by("market", maintain_order=True)
+    held = ends.agg(
+        pl.col("hour").first().alias("hour_in"),
+        pl.col("hour").last().alias("left"),
+        pl.col("settlements", "unknown", "funding_bps", "basis_bps").last(),
+        (pl.col("equity_bps").cum_max() - pl.col("equity_bps")).max().alias("drawdown_bps"),
+        pl.col("equity_bps").diff().std().alias("deviation_bps"),
+        (pl.col("rise").max() * terms.leverage).alias("margin_used"),
+    ).with_columns(entered=pl.col("hour_in") + _HOUR)
+    held = held.filter(pl.col("left") > pl.col("entered"))
+    if not held.height:
+        raise NothingToShowError("No market has a basis for long enough to hold a position.")
+    return held
+
+
+def _net_of_costs(held: pl.DataFrame, costs: pl.DataFrame, terms: Terms) -> pl.DataFrame:
+    """Each market with each notional: what going in and out cost, in all (`_paid`), and what is left."""
+    sold = costs.select("market", "notional", hour_in="hour", sold="cost_bps_sell")
+    bought = costs.select("market", "notional", left="hour", bought="cost_bps_buy")
+    return (
+        held.join(costs.select("notional").unique(), how="cross")
+        .join(sold, on=["market", "notional", "hour_in"], how="left")
+        .join(bought, on=["market", "notional", "left"], how="left")
+        .with_columns(
+            book_bps=pl.col("sold") + pl.col("bought"),
+            fee_bps=pl.lit(2.0 * terms.fee_bps),
+            hedge_bps=pl.lit(2.0 * terms.hedge_bps),
+        )
+        .with_columns(_paid=sum((pl.col(name) for name in COSTS), pl.lit(0.0)))
+        .with_columns(net_bps=pl.col("funding_bps") + pl.col("basis_bps") - pl.col("_paid"))
+    )
 
 
 def _earned(path: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:

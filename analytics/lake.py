@@ -114,7 +114,9 @@ class Lake:
         followed = [each.name for each in TAILED]
         if table not in followed:
             raise UnknownNameError(unknown("table that can be followed", table, followed))
-        markets = self._markets(market)
+        return self._arriving(table, self._markets(market), every_s)
+
+    def _arriving(self, table: str, markets: tuple[str, ...], every_s: float) -> Iterator[pl.DataFrame]:
         for rows in arrivals(self._reader.data_dir, table):
             frame = pl.DataFrame(rows)
             if markets:

@@ -146,7 +146,8 @@ async def test_a_wrong_key_is_told_once_and_leaves_market_data_as_it_is(tmp_path
         exchange_of_one() as exchange,
         running(tmp_path, exchange, RECORDER_CLIENT_KEY="wrong-key-of-tests") as process,
     ):
-        await asyncio.sleep(4)
+        await until(lambda: len(said(tmp_path)[1].get("failures", ())) == 2, 20, "both failures")
+        await asyncio.sleep(3.0)  # three more rounds, of which nothing new is told
         status, account = said(tmp_path)
         shown = await asyncio.to_thread(recorder, "status", "--data-dir", tmp_path)
         assert await ended(process) == 0

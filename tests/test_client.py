@@ -204,7 +204,8 @@ class TestStreams:
         async with exchange_and_client() as (_, client):
             topics = [Topic("depth", market.name) for market in await client.market.markets()]
             async with client.stream(*topics) as stream, asyncio.timeout(20):
-                await asyncio.sleep(3)
+                while stream._broken is None:  # noqa: ASYNC110  # nothing tells of it
+                    await asyncio.sleep(0.05)
                 broken = await anext(breaks(stream))
         assert "waited to be read" in broken.reason
 

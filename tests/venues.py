@@ -20,7 +20,7 @@ async def gateway(handler):
 
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)  # a log of the venue, not of ours
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()

@@ -77,6 +77,6 @@ class TestLive:
         assert next(rows)["market"].to_list() == ["AAA"]
 
     @pytest.mark.usefixtures("recorder")
-    def test_a_table_that_no_frame_tells_of_cannot_be_followed(self, tmp_path):
+    def test_a_table_that_no_frame_tells_of_is_refused_at_once(self, tmp_path):
         with pytest.raises(UnknownNameError, match="'coverage' is no table that can be followed"):
-            next(open_lake(tmp_path).live("coverage"))
+            open_lake(tmp_path).live("coverage")
