@@ -26,7 +26,7 @@ from recorder.exchange.messages import ProtocolError
 from recorder.exchange.records import Asset, Position
 from recorder.exchange.signing import Credentials
 from recorder.journal.writer import JournalWriter
-from recorder.lake.publishing.follow import publish_once
+from recorder.lake.publishing.follow import publish_unless_busy
 from recorder.lake.publishing.publisher import LakeError
 from recorder.lake.store.owner import keep_to_owner, make_private
 from recorder.logs import set_up_logging
@@ -70,11 +70,10 @@ def run_account(settings: Settings) -> None:
 def _publish(settings: Settings, out: Console) -> None:
     """Bring the lake up to date, unless a running recorder does that by itself."""
     try:
-        publish_once(settings.data_dir, wait_s=0)
+        if not publish_unless_busy(settings.data_dir):
+            out.print("A recorder is running: it publishes the account within its publish interval.")
     except LakeError as error:
-        if not error.busy:
-            raise AccountError(str(error)) from error
-        out.print("A recorder is running: it publishes the account within its publish interval.")
+        raise AccountError(str(error)) from error
 
 
 async def _snapshot(settings: Settings, credentials: Credentials, out: Console) -> Snapshot:

@@ -27,7 +27,7 @@ from recorder.exchange.endpoints import MARKET_KLINE, MARKET_LIST, PERIOD_SECOND
 from recorder.exchange.messages import ProtocolError
 from recorder.journal.writer import JournalWriter
 from recorder.lake.grades.wanted import read_wanted
-from recorder.lake.publishing.follow import publish_once
+from recorder.lake.publishing.follow import publish_unless_busy
 from recorder.lake.publishing.publisher import LakeError
 from recorder.lake.spans import Spans
 from recorder.lake.units import SECOND_US
@@ -94,11 +94,10 @@ async def _until_signal(
 def _publish(settings: Settings, out: Console, what: str) -> None:
     """Bring the lake up to date, unless a running recorder does that by itself."""
     try:
-        publish_once(settings.data_dir, wait_s=0)
+        if not publish_unless_busy(settings.data_dir):
+            out.print(f"A recorder is running: it publishes {what} within its publish interval.")
     except LakeError as error:
-        if not error.busy:
-            raise BackfillError(str(error)) from error
-        out.print(f"A recorder is running: it publishes {what} within its publish interval.")
+        raise BackfillError(str(error)) from error
 
 
 async def backfill(  # what is wanted, and the terminal

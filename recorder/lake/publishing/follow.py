@@ -45,6 +45,17 @@ def publish_once(data_dir: Path, wait_s: float = LOCK_WAIT_S) -> dict[str, int]:
     return gained
 
 
+def publish_unless_busy(data_dir: Path) -> bool:
+    """As publish_once; False where a recorder is running, which publishes by itself. Raises LakeError."""
+    try:
+        publish_once(data_dir, wait_s=0)
+    except LakeError as error:
+        if not error.busy:
+            raise
+        return False
+    return True
+
+
 def catch_up(publisher: Publisher) -> dict[str, int]:
     """Publish and judge all that the journals hold by now; returns rows gained by table."""
     gained: Counter[str] = Counter()
