@@ -22,7 +22,9 @@ from recorder.config import Settings
 from recorder.demo import answer
 from recorder.exchange.messages import STREAMS
 from recorder.lake.publishing.follow import catch_up, open_publisher
+from recorder.lake.store.owner import keep_to_owner, make_private
 from recorder.logs import set_up_logging
+from recorder.past.account import ROUND_EVERY_NS
 from recorder.past.agenda import SECOND_NS
 from recorder.past.exchange import Pace, past_exchange
 from recorder.past.recorder import PastRecorder
@@ -102,6 +104,8 @@ def make_days(data_dir: Path, settings: Settings, days: Days, tell: Tell = lambd
     troubles = script(days.start_ns, days.count, list(exchange.names()), days.seed)
     said = recorded_settings(settings, days.markets)
     directory = data_dir / "journal" / said["id"]
+    make_private(directory)
+    keep_to_owner(data_dir / "lake")
     with PastRecorder(directory, exchange, days.start_ns, days.seed, said, troubles) as recorder:
         for day, name in enumerate(days.dates, 1):
             _live(recorder, days.start_ns + (day - 1) * DAY_NS, str(name), tell)
@@ -142,6 +146,7 @@ def recorded_settings(settings: Settings, markets: int) -> dict[str, Any]:
         "streams": STREAMS,
         "kline_periods": ("1min",),
         "backfill_lookback": timedelta(0),
+        "account_interval": timedelta(seconds=ROUND_EVERY_NS // SECOND_NS),
         "subscriptions_per_connection": max(100, 1 + TOPICS_A_MARKET * markets),
     }
     return settings.model_copy(update=update).public()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from commands import recorder
@@ -167,6 +168,57 @@ def test_the_lake_is_what_its_journal_makes(data_dir):
     assert proof.equal
     assert proof.damage == ()
     assert sum(table.rows for table in proof.tables) > 50_000
+
+
+# --- the account --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def owned(exchange, traded):
+    """The exchange's own account, after the day."""
+    assert traded
+    [account] = exchange.venue.desk.accounts.values()
+    return account
+
+
+def test_the_ledger_of_the_lake_is_the_exchanges_up_to_the_last_round(lake, owned):
+    columns = "epoch_us(ts_event), ledger_id, change, balance"
+    found = rows(lake, f"SELECT {columns} FROM account_ledger ORDER BY ts_event, ledger_id")
+    assert len(found) > 100
+    assert [
+        (us, entry, int(change.scaleb(20)), int(left.scaleb(20))) for us, entry, change, left in found
+    ] == [(each.time_us, each.id, each.change, each.balance) for each in owned.ledger[: len(found)]]
+    [[asked_us]] = rows(lake, "SELECT epoch_us(max(ts_recv)) FROM account_assets WHERE source = 'rest'")
+    assert owned.ledger[len(found)].time_us > asked_us - 3_000_000
+
+
+def test_the_fills_of_the_lake_are_the_exchanges_and_there_once(lake, owned):
+    columns = "epoch_us(ts_event), market, order_id, price, quantity"
+    found = rows(lake, f"SELECT {columns} FROM account_fills ORDER BY ts_event, order_id")
+    own = {
+        (
+            fill.time_us,
+            spec.name,
+            fill.order.id,
+            Decimal(spec.price(fill.ticks)),
+            Decimal(spec.amount(fill.lots)),
+        )
+        for fill in owned.fills
+        if (spec := fill.order.terms.spec)
+    }
+    assert len(found) == len(set(found)) > 100
+    assert set(found) <= own
+
+
+def test_the_account_is_told_by_its_streams_and_by_its_rounds(lake):
+    for table in ("account_assets", "account_positions"):
+        found = rows(lake, f"SELECT source, count(*) FROM {table} GROUP BY 1 ORDER BY 1")
+        assert [source for source, count in found if count > 10] == ["rest", "ws"]
+
+
+def test_a_kill_and_a_lost_connection_are_gaps_of_the_account(lake):
+    found = rows(lake, "SELECT reason FROM gaps WHERE stream = 'account' ORDER BY ts_start")
+    assert found == [("start",), ("crash",), ("disconnect",), ("stop",)]
 
 
 # --- what makes it worth looking at ----------------------------------------------------------------------

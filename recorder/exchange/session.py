@@ -31,6 +31,7 @@ from typing import Any, Final, TypeAlias
 from recorder.exchange.messages import (
     PRIVATE_STREAMS,
     ErrorInfo,
+    PrivateStream,
     Reply,
     Stream,
     Topic,
@@ -208,7 +209,7 @@ class Session:
         """Something arrived, readable or not: the socket lives."""
         self._last_heard = now
 
-    def saw(self, stream: Stream, now: float, recv_ns: int) -> Output:
+    def saw(self, stream: Stream | PrivateStream, now: float, recv_ns: int) -> Output:
         """A push of this stream arrived."""
         self._last_heard = now
         output = Output()

@@ -29,6 +29,8 @@ class Pace:
     state_s: float = 11.0
     """No part of a minute: what is told at its very turn, and received after it, is told seldom."""
     candle_s: float = 3.0
+    account_activity: float = 0.25
+    """What the owner of the account does in a minute; 0: there is no account."""
 
 
 def past_exchange(start_ns: int, markets: int, seed: int, pace: Pace) -> LivingExchange:
@@ -41,6 +43,8 @@ def past_exchange(start_ns: int, markets: int, seed: int, pace: Pace) -> LivingE
             rate=pace.rate,
             state_s=pace.state_s,
             candle_s=pace.candle_s,
+            accounts=1 if pace.account_activity else 0,
+            account_activity=pace.account_activity,
             catch_up_s=STEP_S,
             hours=HOURS,
         ),

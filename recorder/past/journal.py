@@ -13,8 +13,6 @@ from recorder.journal.record import Item, batch_lines, event_line, rest_line
 from recorder.journal.segment import JournalError, segments, take_lock
 from recorder.journal.writer import SEGMENT_BYTES
 
-CONNECTION: Final = 1
-"""All topics come on one."""
 SEGMENT_S: Final = 3_600.0
 """A recorder begins a new one four times an hour; these hold less."""
 
@@ -54,9 +52,9 @@ class PastJournal:
             Clock(lambda: self._now_ns, lambda: self._now_ns / 1e9),
         )
 
-    def received(self, t_ns: int, frames: list[bytes]) -> None:
+    def received(self, t_ns: int, frames: list[bytes], connection: int) -> None:
         """Frames of one read."""
-        self._items.append((t_ns, CONNECTION, frames, 0))
+        self._items.append((t_ns, connection, frames, 0))
         self.frames += len(frames)
 
     def event(self, t_ns: int, kind: str, fields: Mapping[str, Any], connection: int | None = None) -> None:

@@ -12,12 +12,14 @@ from random import Random
 from typing import Any, Final, Self
 
 from recorder import __version__
+from recorder.past.account import PastAccount, PrivateLine
 from recorder.past.agenda import SECOND_NS, Agenda
 from recorder.past.journal import PastJournal
 from recorder.past.life import LOOK_EVERY_NS, Life
 from recorder.past.script import Trouble
 from recorder.past.wire import Wire
 from recorder.simulator.living import LivingExchange
+from recorder.simulator.private.keys import credentials
 
 FLUSH_EVERY_NS: Final = 10 * SECOND_NS
 """A recorder writes twenty times a second; of these days nothing is lost in between."""
@@ -46,6 +48,12 @@ class PastRecorder:
         self._settings = settings
         self._chance = Random(f"{seed}:recorder")  # noqa: S311 - a simulation
         self._wire = Wire(exchange, start_ns, seed)
+        self._lines: list[Wire | PrivateLine] = [self._wire]
+        self._account: PastAccount | None = None
+        if exchange.venue is not None:
+            keys = credentials(seed, 1)
+            self._account = PastAccount(exchange.venue, keys, start_ns, self.journal, seed)
+            self._lines.append(self._account.line)
         self._now_ns = start_ns
         self._life: Life | None = None
         self._script = Agenda()
@@ -75,6 +83,8 @@ class PastRecorder:
             if self._life is not None:
                 now_ns = self._life.agenda.before(now_ns)
             self._wire.advance(now_ns)
+            if self._account is not None:
+                self._account.advance(now_ns)
             self._now_ns = now_ns
             if self._life is not None:
                 self._life.hear(now_ns)
@@ -96,7 +106,7 @@ class PastRecorder:
     def _begin(self, now_ns: int) -> None:
         session = uuid.UUID(int=self._chance.getrandbits(128)).hex
         self.journal.begin(now_ns, session)
-        self._life = Life(self._wire, self.journal, self._chance)
+        self._life = Life(self._wire, self.journal, self._chance, self._account)
         self._life.start(
             now_ns,
             {
@@ -121,7 +131,8 @@ class PastRecorder:
 
     def _gone(self) -> None:
         self.journal.let_go()
-        self._wire.hang_up()
+        for line in self._lines:
+            line.hang_up()
         self._life = None
 
     # --- trouble ------------------------------------------------------------------------------------------
@@ -140,12 +151,14 @@ class PastRecorder:
         return (self._kill if trouble.kind == "crash" else self._end), self._begin
 
     def _cut(self, now_ns: int) -> None:
-        self._wire.refusing = True
+        for line in self._lines:
+            line.refusing = True
         if self._life is not None:
             self._life.cut(now_ns, CUT)
 
     def _let_in(self, _: int) -> None:
-        self._wire.refusing = False
+        for line in self._lines:
+            line.refusing = False
 
     def _repair(self, since_ns: int, market: str | None, now_ns: int) -> None:
         """A recorder asks for the candles that the lake finds missing, or in doubt, when it has found it."""

@@ -7,10 +7,10 @@ import math
 from collections import Counter, deque
 from collections.abc import Iterator
 from random import Random
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from recorder.exchange.encoding import encode_reply
-from recorder.exchange.messages import Stream, Topic, parse_request, parse_topic
+from recorder.exchange.messages import PrivateStream, Stream, parse_request, parse_topic
 from recorder.past.agenda import MS
 from recorder.simulator.living import LivingExchange
 from recorder.simulator.source import Push, Wanted
@@ -26,29 +26,54 @@ class Arrival(NamedTuple):
     """A frame and when it is received; `stream` is None for the reply to a request."""
 
     recv_ns: int
-    stream: Stream | None
+    stream: Stream | PrivateStream | None
     payload: bytes
 
 
-class Wire:
-    """One client's connection at a time. `advance` lets the exchange live; `arrived` hands out what came."""
+class Line:
+    """What the venue sends to one client's connection at a time. `arrived` hands out what came."""
 
-    def __init__(self, exchange: LivingExchange, now_ns: int, seed: int) -> None:
-        self.exchange = exchange
-        self.refusing = False
-        self.silent: set[Stream] = set()
-        self._chance = Random(f"{seed}:wire")  # noqa: S311 - a simulation
-        self._losing: Counter[str] = Counter()
-        self._wanted = Wanted()
+    def __init__(self, now_ns: int, chance: Random) -> None:
+        self._chance = chance
         self._under_way: deque[Arrival] = deque()
         self._sent_ns = now_ns
         self._arrives_ns = now_ns
+
+    def send(self, t_ns: int, stream: Stream | PrivateStream | None, payload: bytes) -> int:
+        """When it arrives: what leaves at one instant arrives at one, and nothing overtakes."""
+        if t_ns != self._sent_ns:
+            self._sent_ns = t_ns
+            lag = LEAST_LAG_NS + int(TYPICAL_LAG_NS * math.exp(self._chance.gauss(0.0, SPREAD_OF_LAGS)))
+            self._arrives_ns = max(self._arrives_ns, t_ns + lag)
+        self._under_way.append(Arrival(self._arrives_ns, stream, payload))
+        return self._arrives_ns
+
+    def arrived(self, now_ns: int) -> Iterator[Arrival]:
+        """What is received by now, in order, each once."""
+        while self._under_way and self._under_way[0].recv_ns <= now_ns:
+            yield self._under_way.popleft()
+
+    def hang_up(self) -> None:
+        """The connection is gone, with all that was under way."""
+        self._under_way.clear()
+
+
+class Wire(Line):
+    """The market data's. `advance` lets the exchange live."""
+
+    def __init__(self, exchange: LivingExchange, now_ns: int, seed: int) -> None:
+        super().__init__(now_ns, Random(f"{seed}:wire"))  # noqa: S311 - a simulation
+        self.exchange = exchange
+        self.refusing = False
+        self.silent: set[Stream | PrivateStream] = set()
+        self._losing: Counter[str] = Counter()
+        self._wanted = Wanted()
 
     def advance(self, to_ns: int) -> None:
         """Let everything happen by then: no more at once than the exchange takes (`catch_up_s`)."""
         for push in self.exchange.advance(to_ns, self._wanted):
             if not self._lost(push):
-                self._send(push.t_ns, _public(push.topic), push.payload)
+                self.send(push.t_ns, push.topic.stream, push.payload)
 
     def lose(self, market: str, trades: int) -> None:
         """So many of the next pushes of a market's trades reach nobody."""
@@ -67,7 +92,7 @@ class Wire:
         """Take a client's text, and say when its reply arrives; a subscriber gets at once what there is."""
         request = parse_request(text)
         if request.method == "ping":
-            return self._send(now_ns, None, encode_reply(request, "success"))
+            return self.send(now_ns, None, encode_reply(request, "success"))
         topic = parse_topic(request)
         if topic.stream == "state":
             self._wanted.state = True
@@ -76,32 +101,13 @@ class Wire:
         else:
             wanted = self._wanted.trade if topic.stream == "trade" else self._wanted.depth
             wanted.add(topic.market or "")
-        arrives_ns = self._send(now_ns, None, encode_reply(request, {"status": "success"}))
+        arrives_ns = self.send(now_ns, None, encode_reply(request, {"status": "success"}))
         snapshot = self.exchange.snapshot(topic)
         if snapshot is not None and topic.stream not in self.silent:
-            self._send(now_ns, _public(topic), snapshot.payload)
+            self.send(now_ns, topic.stream, snapshot.payload)
         return arrives_ns
 
-    def _send(self, t_ns: int, stream: Stream | None, payload: bytes) -> int:
-        """What leaves at one instant arrives at one, and nothing overtakes."""
-        if t_ns != self._sent_ns:
-            self._sent_ns = t_ns
-            lag = LEAST_LAG_NS + int(TYPICAL_LAG_NS * math.exp(self._chance.gauss(0.0, SPREAD_OF_LAGS)))
-            self._arrives_ns = max(self._arrives_ns, t_ns + lag)
-        self._under_way.append(Arrival(self._arrives_ns, stream, payload))
-        return self._arrives_ns
-
-    def arrived(self, now_ns: int) -> Iterator[Arrival]:
-        """What is received by now, in order, each once."""
-        while self._under_way and self._under_way[0].recv_ns <= now_ns:
-            yield self._under_way.popleft()
-
     def hang_up(self) -> None:
-        """The connection is gone, with all that was under way and all that was wanted."""
-        self._under_way.clear()
+        """... and all that was wanted."""
+        super().hang_up()
         self._wanted = Wanted()
-
-
-def _public(topic: Topic) -> Stream:
-    """A topic's stream: simulated days have no accounts."""
-    return cast("Stream", topic.stream)

@@ -179,7 +179,7 @@ class Exchange:
         if self.venue is None or not self.venue.desk.news:
             return
         now_s = time.monotonic()
-        for number, push in self._private.pushes(self.venue.news(), self.now_ns()):
+        for number, push in self._private.pushes(self.venue.news()):
             if self._mischief.silent(push, now_s):
                 self._hub.lose(push, "silence")
             elif number in self._hub.connections:

@@ -37,7 +37,6 @@ class SimulatedOwner:
         self._account = account
         self._chance = Random(f"{seed}:owner:{account.client_id}")  # noqa: S311 - a simulation
         self._pause_ns = MINUTE_NS / per_minute
-        self._names = list(venue.desk.markets)[:MARKETS]
         self._deeds: tuple[tuple[Callable[[LivingMarket, Terms], None], int], ...] = (
             (self._trade, 5),
             (self._quote, 6),
@@ -59,11 +58,9 @@ class SimulatedOwner:
         """Do one thing. What the exchange refuses is left at that, as people do."""
         self._plan()
         deeds, weights = zip(*self._deeds, strict=True)
-        name = self._chance.choice(self._names)
-        deed = self._chance.choices(deeds, weights)[0]
         desk = self._venue.desk
-        if name not in desk.markets:
-            return  # delisted
+        name = self._chance.choice(list(desk.markets)[:MARKETS])
+        deed = self._chance.choices(deeds, weights)[0]
         desk.now_us = now_ns // 1_000
         with suppress(RefusedError):
             deed(desk.markets[name], desk.terms(name))

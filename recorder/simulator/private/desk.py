@@ -30,6 +30,7 @@ class News:
     """A change that the account's owner is told of, as the wire's result."""
 
     user_id: int
+    at_us: int
     stream: PrivateStream
     result: dict[str, object]
 

@@ -60,7 +60,7 @@ class PrivateStreams:
         self._signed.pop(connection, None)
         self._follows.pop(connection, None)
 
-    def pushes(self, news: list[News], t_ns: int) -> list[tuple[int, Push]]:
+    def pushes(self, news: list[News]) -> list[tuple[int, Push]]:
         """What is to be sent to which connections, in order."""
         found: list[tuple[int, Push]] = []
         for item in news:
@@ -71,7 +71,7 @@ class PrivateStreams:
             ]
             if there:
                 stream = cast("Stream", item.stream)  # a private one: it is only written
-                push = Push(t_ns, Topic(stream), encode_push(stream, item.result))
+                push = Push(item.at_us * 1_000, Topic(stream), encode_push(stream, item.result))
                 found += [(number, push) for number in there]
         return found
 

@@ -9,7 +9,7 @@ from recorder.simulator.private.shapes import asset_shape, order_shape, position
 
 def tell_order(desk: Desk, order: Order) -> None:
     """An order is new, filled in part or in whole, or cancelled."""
-    desk.news.append(News(order.user_id, "order", order_shape(order)))
+    desk.news.append(News(order.user_id, desk.now_us, "order", order_shape(order)))
 
 
 def tell_position(desk: Desk, account: Account, position: Position, event: Event) -> None:
@@ -17,10 +17,10 @@ def tell_position(desk: Desk, account: Account, position: Position, event: Event
         "event": int(event),
         "position": position_whole(desk, account, position),
     }
-    desk.news.append(News(account.user_id, "position", result))
+    desk.news.append(News(account.user_id, desk.now_us, "position", result))
 
 
 def tell_assets(desk: Desk, account: Account, asset: str) -> None:
     """The balance, or how it is divided, has changed."""
     result: dict[str, object] = {asset: asset_shape(desk, account, asset)}
-    desk.news.append(News(account.user_id, "asset", result))
+    desk.news.append(News(account.user_id, desk.now_us, "asset", result))
