@@ -18,10 +18,11 @@ def fill_order(desk: Desk, account: Account, order: Order, ticks: int, lots: int
     terms = order.terms
     position = account.positions.get(terms.market)
     closing = min(lots, position.lots) if position and order.side is position.closing_side else 0
+    told: list[tuple[Position, Event]] = []
     if position is not None and closing:
-        _close(desk, account, position, order, (ticks, closing, role))
+        told.append(_close(desk, account, position, order, (ticks, closing, role)))
     if lots > closing:
-        _open(desk, account, order, ticks, lots - closing, role)
+        told.append(_open(desk, account, order, ticks, lots - closing, role))
     order.left -= lots
     order.update_us = desk.now_us
     order.status = OrderStatus.PARTLY_FILLED if order.left else OrderStatus.FILLED
@@ -30,6 +31,8 @@ def fill_order(desk: Desk, account: Account, order: Order, ticks: int, lots: int
     else:
         tell_order(desk, order)
     tidy(desk, account, terms)
+    for changed, event in told:
+        tell_position(desk, account, changed, event)
     tell_assets(desk, account, terms.asset)
 
 
@@ -54,7 +57,7 @@ def _own_time(desk: Desk, account: Account, order: Order, ticks: int, lots: int)
 
 def _close(
     desk: Desk, account: Account, position: Position, order: Order, trade: tuple[int, int, Role]
-) -> None:
+) -> tuple[Position, Event]:
     ticks, lots, role = trade
     fee = _fee(desk, account, order, order.terms.value(ticks, lots), role)
     profit = reduce(desk, account, position, ticks, lots)
@@ -62,7 +65,7 @@ def _close(
     account.fills.append(
         Fill(order, _own_time(desk, account, order, ticks, lots), ticks, lots, role, fee, profit)
     )
-    tell_position(desk, account, position, Event.CHANGED if position.lots else Event.CLOSED)
+    return position, Event.CHANGED if position.lots else Event.CLOSED
 
 
 def reduce(desk: Desk, account: Account, position: Position, ticks: int, lots: int) -> int:
@@ -77,7 +80,9 @@ def reduce(desk: Desk, account: Account, position: Position, ticks: int, lots: i
     return profit
 
 
-def _open(desk: Desk, account: Account, order: Order, ticks: int, lots: int, role: Role) -> None:
+def _open(
+    desk: Desk, account: Account, order: Order, ticks: int, lots: int, role: Role
+) -> tuple[Position, Event]:
     terms = order.terms
     fee = _fee(desk, account, order, terms.value(ticks, lots), role)
     position = account.positions.get(terms.market)
@@ -102,7 +107,7 @@ def _open(desk: Desk, account: Account, order: Order, ticks: int, lots: int, rol
     account.fills.append(
         Fill(order, _own_time(desk, account, order, ticks, lots), ticks, lots, role, fee, None)
     )
-    tell_position(desk, account, position, event)
+    return position, event
 
 
 # --- orders that end, and what is held for those that stay ---
@@ -123,6 +128,14 @@ def drop(desk: Desk, account: Account, order: Order) -> None:
     desk.markets[order.terms.market].withdraw(order.is_buy, order.ticks, order.id)
     order.status = OrderStatus.PARTLY_CANCELLED if order.filled else OrderStatus.CANCELLED
     finish(desk, account, order)
+    tell_closable(desk, account, order)
+
+
+def tell_closable(desk: Desk, account: Account, order: Order) -> None:
+    """An order that closes a position has begun or ceased to wait: more or less of it is left to close."""
+    position = account.positions.get(order.terms.market)
+    if position is not None and position.id == order.position_id:
+        tell_position(desk, account, position, Event.CHANGED)
 
 
 def tidy(desk: Desk, account: Account, terms: Terms) -> None:
@@ -174,5 +187,7 @@ def cover(desk: Desk, account: Account, terms: Terms) -> None:
             return
         if (position is own or position.type is PositionType.CROSS) and position.terms.asset == asset:
             position.margin -= min(short, position.margin)
+            if position is not own:  # which the caller tells
+                tell_position(desk, account, position, Event.CHANGED)
     if account.available(asset) < 0:
         desk.insure(account, terms, -account.available(asset))

@@ -8,7 +8,7 @@ from recorder.exchange.enums import OrderStatus, OrderType, PositionSide, Role, 
 from recorder.simulator.private.accounts import Account
 from recorder.simulator.private.crossing import reachable
 from recorder.simulator.private.desk import Desk
-from recorder.simulator.private.filling import drop, fill_order, finish, needed, tidy
+from recorder.simulator.private.filling import drop, fill_order, finish, needed, tell_closable, tidy
 from recorder.simulator.private.orders import Order
 from recorder.simulator.private.positions import Position, Trigger
 from recorder.simulator.private.telling import tell_assets, tell_order
@@ -80,6 +80,7 @@ def _rest(desk: Desk, account: Account, order: Order) -> None:
     if order.status is OrderStatus.OPEN:
         tell_order(desk, order)
     tell_assets(desk, account, order.terms.asset)
+    tell_closable(desk, account, order)
     desk.placed[order.id] = account.user_id
     desk.markets[order.terms.market].rest(order.is_buy, order.ticks, order.id, order.left)
 
