@@ -24,6 +24,7 @@ MAX_PAGE_SIZE: Final = 100
 DEFAULT_PAGE: Final = 1
 DEFAULT_PAGE_SIZE: Final = 10
 MAX_TIME_S: Final = 1 << 40
+MAX_CLIENT_OID: Final = 64
 US: Final = 1_000_000
 
 
@@ -185,6 +186,14 @@ def _id(params: Params, name: str, code: int) -> int:
 
 def order_id_of(params: Params) -> int:
     return _id(params, "order_id", refusals.ORDER_ID_ERROR)
+
+
+def client_oid_of(params: Params) -> str:
+    """The client's own name of an order; none where it gave none."""
+    text = params.get("client_oid", "")
+    if len(text) > MAX_CLIENT_OID:
+        raise RefusedError(refusals.PARAMETER_ERROR, f"client_oid error: at most {MAX_CLIENT_OID} characters")
+    return text
 
 
 def resting_order(account: Account, terms: Terms, params: Params) -> Order:

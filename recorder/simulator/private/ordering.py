@@ -31,6 +31,7 @@ class Wish:
     stop_loss: Trigger | None = None
     take_profit: Trigger | None = None
     closes: Position | None = None
+    client_oid: str = ""
 
     @property
     def is_buy(self) -> bool:
@@ -79,8 +80,8 @@ def _rest(desk: Desk, account: Account, order: Order) -> None:
         return  # what it needed was short, and it is gone
     if order.status is OrderStatus.OPEN:
         tell_order(desk, order)
-    tell_assets(desk, account, order.terms.asset)
     tell_closable(desk, account, order)
+    tell_assets(desk, account, order.terms.asset)
     desk.placed[order.id] = account.user_id
     desk.markets[order.terms.market].rest(order.is_buy, order.ticks, order.id, order.left)
 
@@ -103,6 +104,7 @@ def _new(desk: Desk, account: Account, wish: Wish) -> Order:
         position_id=0 if wish.closes is None else wish.closes.id,
         stop_loss=wish.stop_loss,
         take_profit=wish.take_profit,
+        client_oid=wish.client_oid,
     )
 
 

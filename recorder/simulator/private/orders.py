@@ -31,6 +31,8 @@ class Order:
     """Of the position that it closes, and never more than closes; 0 for a plain order."""
     stop_loss: Trigger | None = None
     take_profit: Trigger | None = None
+    client_oid: str = ""
+    """The client's own name of it, only told again."""
     left: int = 0
     deal_value: int = 0
     fee: int = 0

@@ -65,7 +65,8 @@ def entry_shape(entry: Entry) -> dict[str, Any]:
 
 
 def order_shape(order: Order) -> dict[str, Any]:
-    """An order; while it is open its quantities have all their decimals, as in the document."""
+    """An order; while it is open its quantities have all their decimals, as in the document. Its samples
+    have no `client_oid`: it is told where the client gave one."""
     terms = order.terms
     is_open = order.status in (OrderStatus.OPEN, OrderStatus.PARTLY_FILLED)
     amount = terms.amount if is_open else terms.spec.amount
@@ -90,6 +91,7 @@ def order_shape(order: Order) -> dict[str, Any]:
         "status": int(order.status),
         "stop_loss_price": trigger_price(terms, order.stop_loss),
         "take_profit_price": trigger_price(terms, order.take_profit),
+        **({"client_oid": order.client_oid} if order.client_oid else {}),
     }
 
 

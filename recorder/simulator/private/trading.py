@@ -1,5 +1,6 @@
 """The calls that change something, as the document has them: most answer with an order's id, or null."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from recorder.exchange import endpoints, refusals
@@ -38,7 +39,8 @@ def _placed(desk: Desk, account: Account, wish: Wish, params: Params) -> Any:
     if params.get("is_stop", "").lower() not in NO:
         stop_loss = asked.stop_loss_of(wish.terms, params)
         take_profit = asked.take_profit_of(wish.terms, params)
-    wish = Wish(wish.terms, wish.side, wish.lots, wish.ticks, stop_loss, take_profit)
+    name = asked.client_oid_of(params)
+    wish = replace(wish, stop_loss=stop_loss, take_profit=take_profit, client_oid=name)
     return ordering.place(desk, account, wish).id
 
 
@@ -109,7 +111,8 @@ def _closed(desk: Desk, account: Account, terms: Terms, params: Params, ticks: i
     lots = asked.lots_of(terms, params) if given else account.close_left(position)
     if not lots:
         raise RefusedError(refusals.QUANTITY_ERROR, "quantity is more than is left to close")
-    wish = Wish(terms, position.closing_side, lots, ticks, closes=position)
+    name = asked.client_oid_of(params)
+    wish = Wish(terms, position.closing_side, lots, ticks, closes=position, client_oid=name)
     return ordering.place(desk, account, wish).id
 
 

@@ -95,6 +95,21 @@ async def test_all_23_calls_answer_in_the_documented_form(simulated, signed, fra
         assert number_or_text(form(body)) == number_or_text(form(pattern)), call
 
 
+async def test_an_order_keeps_the_name_that_its_client_gave_it(simulated, signed):
+    async with simulated(markets=1, accounts=1, limits=False) as client:
+        me = signed(client)
+        opened = await me.done("order/market", side=2, quantity="0.02", client_oid="mine-1", **BTC)
+        position = (await me.data("position/pending"))[0]["position_id"]
+        closed = await me.done("position/close/market", position_id=position, client_oid="mine-2", **BTC)
+        orders = (await me.data("order/finished", **BTC))["records"]
+        assert {order["order_id"]: order["client_oid"] for order in orders} == {
+            opened: "mine-1",
+            closed: "mine-2",
+        }
+        body = await me.post("order/market", side=2, quantity="0.02", client_oid="x" * 65, **BTC)
+        assert body["code"] == 80_005
+
+
 async def test_the_ledger_adds_up_to_the_balance_on_the_wire(simulated, signed):
     async with simulated(markets=2, accounts=1, limits=False) as client:
         me = signed(client)
