@@ -23,7 +23,7 @@ POSITION_ID_ERROR: Final = 20_007
 QUANTITY_ERROR: Final = 20_008
 PRICE_ERROR: Final = 20_010
 STOP_LOSS_ERROR: Final = (20_011, 20_012)
-"""Of the price, and of the type of price."""
+"""Of the type of price, and of the price: so the family's clients name them."""
 TAKE_PROFIT_ERROR: Final = (20_013, 20_014)
 PAGE_ERROR: Final = 20_015
 PAGE_SIZE_ERROR: Final = 20_016

@@ -159,14 +159,15 @@ def ticks_of(terms: Terms, params: Params, name: str, code: int) -> int:
 
 
 def trigger_of(terms: Terms, params: Params, name: str, codes: tuple[int, int]) -> Trigger | None:
-    """A stop loss or take profit, `name` of the two; the last price watches it where nothing else is said."""
+    """A stop loss or take profit, `name` of the two; the last price watches it where nothing else is said.
+    `codes` are of the type of price, and of the price."""
     price, price_type = f"{name}_price", f"{name}_price_type"
     if params.get(price, "") in NOTHING:
         return None
-    ticks = ticks_of(terms, params, price, codes[0])
+    ticks = ticks_of(terms, params, price, codes[1])
     if params.get(price_type, "") in NOTHING:
         return Trigger(ticks, PriceType.LAST)
-    return Trigger(ticks, price_type_of(params, price_type, codes[1]))
+    return Trigger(ticks, price_type_of(params, price_type, codes[0]))
 
 
 def stop_loss_of(terms: Terms, params: Params) -> Trigger | None:

@@ -135,9 +135,9 @@ def check_triggers(
     """A stop loss lies on the losing side of the reference price, a take profit on the other."""
     sign = 1 if side is PositionSide.LONG else -1
     if stop_loss is not None and (reference - stop_loss.ticks) * sign <= 0:
-        raise RefusedError(refusals.STOP_LOSS_ERROR[0], "stop loss is on the wrong side of the price")
+        raise RefusedError(refusals.STOP_LOSS_ERROR[1], "stop loss is on the wrong side of the price")
     if take_profit is not None and (take_profit.ticks - reference) * sign <= 0:
-        raise RefusedError(refusals.TAKE_PROFIT_ERROR[0], "take profit is on the wrong side of the price")
+        raise RefusedError(refusals.TAKE_PROFIT_ERROR[1], "take profit is on the wrong side of the price")
 
 
 def _afford(desk: Desk, account: Account, wish: Wish, fills: list[tuple[int, int]], met: list[int]) -> None:
