@@ -6,12 +6,14 @@ import struct
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Final
 
 import structlog
 from aiohttp import web
 
 from recorder.exchange.messages import Topic
+from recorder.simulator.merging import merged_push
 from recorder.simulator.record import Record
 from recorder.simulator.source import Push, Wanted
 
@@ -47,6 +49,8 @@ class Connection:
         self.number = number
         self.ws = ws
         self.topics: set[Topic] = set()
+        self.merges: dict[str, Decimal] = {}
+        """Steps of price by market, where its books are not wanted whole."""
         self.heard_s = time.monotonic()
         self.open = True
         peer = transport.get_extra_info("peername")
@@ -169,16 +173,18 @@ class Hub:
 
     def _deliver(self, connections: Iterable[Connection], push: Push) -> int:
         """Returns to how many it went."""
-        frame = frame_bytes(push.payload)
+        whole = frame_bytes(push.payload)
         key = (push.topic.stream, push.topic.market)
         reached = 0
         for connection in connections:
             if not connection.open:
                 continue
-            connection.send(frame)
+            step = connection.merges.get(push.topic.market or "") if push.topic.stream == "depth" else None
+            payload = push.payload if step is None else merged_push(push.payload, step)
+            connection.send(whole if step is None else frame_bytes(payload))
             reached += 1
             if self._record is not None:
-                self._record.push(connection.number, push.payload)
+                self._record.push(connection.number, payload)
         self.sent[key] += reached
         return reached
 

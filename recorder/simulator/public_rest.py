@@ -10,6 +10,7 @@ from recorder.exchange import endpoints, refusals
 from recorder.exchange.answers import encode_answer, encode_refusal
 from recorder.exchange.endpoints import PERIOD_SECONDS, Endpoint
 from recorder.simulator.limits import RateLimit
+from recorder.simulator.merging import merged_book, step_of
 from recorder.simulator.refused import RefusedError
 from recorder.simulator.source import Source
 
@@ -83,10 +84,10 @@ class RestInterface:
         return self._source.states()
 
     def _depth(self, query: Query) -> Any:
-        market = self._market(query)
-        if query.get("merge", "0") != "0":
-            raise RefusedError(refusals.MERGE_ERROR, "merge error: this exchange serves whole books, merge 0")
+        market, step = self._market(query), step_of(query.get("merge"))
         book = self._source.depth(market)
+        if book and step is not None:
+            book = merged_book(book, step)
         return {name: value for name, value in book.items() if name != "market"} if book else book
 
     def _kline(self, query: Query) -> Any:

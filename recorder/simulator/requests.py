@@ -14,6 +14,7 @@ from recorder.exchange.refusals import (
     UNKNOWN_PERIOD,
 )
 from recorder.simulator.hub import Connection, Hub, frame_bytes
+from recorder.simulator.merging import step_of
 from recorder.simulator.private.streams import METHODS, PrivateStreams
 from recorder.simulator.refused import RefusedError
 from recorder.simulator.source import Push, Source
@@ -62,8 +63,12 @@ def _private_request(request: Request, connection: Connection, private: PrivateS
 def _topic_request(request: Request, connection: Connection, hub: Hub, source: Source) -> Push | None:
     try:
         topic = parse_topic(request)
+        step = step_of(request.params.get("merge")) if topic.stream == "depth" else None
     except ProtocolError as error:
         _reply(connection, encode_error(request, PARAMETER_ERROR, str(error)))
+        return None
+    except RefusedError as refused:
+        _reply(connection, encode_error(request, refused.code, refused.message))
         return None
     subscribing = request.method.startswith("subscribe.")
     refusal = _refusal(topic, source)
@@ -81,6 +86,10 @@ def _topic_request(request: Request, connection: Connection, hub: Hub, source: S
     if not subscribing:
         hub.unsubscribe(connection, topic)
         return None
+    if step is not None:
+        connection.merges[topic.market or ""] = step
+    elif topic.stream == "depth":
+        connection.merges.pop(topic.market or "", None)
     hub.subscribe(connection, topic)
     return source.snapshot(topic)
 

@@ -90,7 +90,7 @@ async def test_rows_are_capped_and_the_start_clamped_without_a_word(simulated):
         ("kline", {"market": "BTCUSDT", "type": "1min", "end_time": "-1"}, 20_018),
         ("deals", {}, 80_005),
         ("deals", {"market": "NOPE"}, 20_002),
-        ("depth", {"market": "BTCUSDT", "merge": "0.5"}, 20_022),
+        ("depth", {"market": "BTCUSDT", "merge": "-1"}, 20_022),
     ],
 )
 async def test_a_wrong_parameter_is_answered_with_its_code_and_status_200(simulated, path, query, code):
