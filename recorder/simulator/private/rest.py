@@ -50,9 +50,8 @@ class PrivateInterface:
 
     def _respond(self, endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def respond(request: web.Request) -> web.Response:
-            body = await request.read()
             try:
-                params = {**request.query, **(read_body(body) if body else {})}
+                params = {**request.query, **(await _sent(request))}
                 answer = self.call(endpoint, params, request.remote)
             except RefusedError as refusal:
                 return answered(refusal.code, encode_refusal(refusal.code, refusal.message))
@@ -80,3 +79,13 @@ class PrivateInterface:
             market = params.get("market", "")
             if endpoint.access == "trading" and market in venue.desk.markets:
                 venue.check(market, venue.desk.now_us)
+
+
+async def _sent(request: web.Request) -> dict[str, str]:
+    """The fields of a body: a form of either kind, or JSON. Raises RefusedError."""
+    if request.content_type != "multipart/form-data":
+        return read_body(await request.read())
+    try:
+        return {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+    except ValueError:
+        raise RefusedError(refusals.PARAMETER_ERROR, "parameter error: the body is no form") from None

@@ -6,6 +6,7 @@ import time
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 
+import aiohttp
 import pytest
 
 from recorder.exchange.endpoints import ACCOUNT, TRADING, path_of
@@ -135,7 +136,9 @@ async def test_the_documents_own_place_of_the_positions_calls_answers_too(simula
         assert body["code"] == 10_061
 
 
-@pytest.mark.parametrize("how", ["form", "json", "json as form", "query", "auth in the query", "texts"])
+@pytest.mark.parametrize(
+    "how", ["form", "json", "json as form", "query", "auth in the query", "texts", "parts"]
+)
 async def test_what_real_clients_send_is_taken(simulated, signed, how):
     async with simulated(markets=1, accounts=1) as client:
         me = signed(client)
@@ -148,11 +151,22 @@ async def test_what_real_clients_send_is_taken(simulated, signed, how):
             "query": {"params": {**wish, **auth}},
             "auth in the query": {"params": auth, "json": wish},
             "texts": {"json": {name: str(value) for name, value in {**wish, **auth}.items()}},
+            "parts": {"data": aiohttp.MultipartWriter("form-data")},
         }[how]
+        for name, value in {**wish, **auth}.items() if how == "parts" else ():
+            sent["data"].append(str(value)).set_content_disposition("form-data", name=name)
         body = await me.call("POST", "v2/order/limit", **sent)
         assert body["code"] == 0
         assert isinstance(body["data"], int)
         assert (await me.data("order/pending"))["count"] == 1
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
+async def test_a_form_in_parts_that_is_none_is_refused(simulated, signed, kind):
+    async with simulated(markets=1, accounts=1) as client:
+        sent = {"data": b"--y\r\nnothing", "headers": {"Content-Type": kind}}
+        body = await signed(client).call("POST", "v2/order/limit", **sent)
+        assert body["code"] in {80_005, 1_010_313}
 
 
 ORDER = {"side": 2, "price": "90000", "quantity": "0.01", **BTC}
