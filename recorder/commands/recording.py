@@ -162,6 +162,9 @@ def simulate(  # noqa: PLR0913, PLR0917  # one flag a property of the exchange
     account_activity: Annotated[
         float, typer.Option(min=0, max=600, help="Deeds a minute of each account's simulated owner")
     ] = 0.0,
+    repeat_nonces: Annotated[
+        bool, typer.Option(help="Take a nonce again, as the document's sample code sends it")
+    ] = False,
     log: Annotated[Path | None, typer.Option(help="Write every push sent to this file, NDJSON")] = None,
     data_dir: DataDir = None,  # noqa: ARG001  # every command takes it
     config: Config = None,  # noqa: ARG001
@@ -193,6 +196,7 @@ def simulate(  # noqa: PLR0913, PLR0917  # one flag a property of the exchange
             candle_order=candle_order,
             accounts=accounts if accounts is not None else int(replay is None),
             account_activity=account_activity,
+            repeat_nonces=repeat_nonces,
         )
         uvloop.run(_simulate(settings, log))
     except (ValueError, OSError) as error:

@@ -54,7 +54,7 @@ class Exchange:
             else Replay(settings.replay, settings.speed, keep_time=settings.keep_time)
         )
         self.venue = self._source.venue
-        self._gate = Gate(self.credentials, settings.allowed_addresses)
+        self._gate = Gate(self.credentials, settings.allowed_addresses, repeats=settings.repeat_nonces)
         self._private = PrivateStreams(self.venue, self._gate, self._clock_ns)
         self._record = None if record is None else Record(record)
         self._hub = Hub(self._record)

@@ -58,6 +58,8 @@ class SimulatorSettings:
     """Of the value of a fill."""
     allowed_addresses: tuple[str, ...] = ()
     """From where private calls are taken; empty: from anywhere."""
+    repeat_nonces: bool = False
+    """Whether a client may use a nonce again, as the document's sample code and clients after it do."""
 
     def __post_init__(self) -> None:
         for name, low, high in (

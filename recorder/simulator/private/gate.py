@@ -17,11 +17,14 @@ MAX_TEXT: Final = 256
 
 class Gate:
     """Keys by client id, and the nonces used lately. `addresses`: from where clients may come; empty: from
-    anywhere."""
+    anywhere. With `repeats` a nonce may be used again."""
 
-    def __init__(self, keys: Mapping[str, str], addresses: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, keys: Mapping[str, str], addresses: tuple[str, ...] = (), *, repeats: bool = False
+    ) -> None:
         self._keys = dict(keys)
         self._addresses = addresses
+        self._repeats = repeats
         self._used: dict[str, dict[str, float]] = {}
 
     def admit(self, params: Mapping[str, str], address: str | None, now_s: float) -> str:
@@ -38,7 +41,8 @@ class Gate:
             raise RefusedError(refusals.WRONG_SIGNATURE[0], "signature error")
         if abs(int(ts) - now_s) > TS_WINDOW_S:
             raise RefusedError(refusals.WRONG_SIGNATURE[0], "timestamp expired")
-        self._use(client_id, nonce, now_s)
+        if not self._repeats:
+            self._use(client_id, nonce, now_s)
         return client_id
 
     def _use(self, client_id: str, nonce: str, now_s: float) -> None:

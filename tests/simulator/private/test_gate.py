@@ -41,6 +41,13 @@ def test_a_nonce_may_be_used_again_when_no_signature_of_its_time_is_taken_any_mo
     assert gate.admit(sign(ME, "n", int(later)), None, later) == "demo-1"
 
 
+def test_the_documents_sample_code_comes_in_twice_where_that_is_wanted():
+    gate = Gate(KEYS, repeats=True)
+    for _ in range(2):
+        assert gate.admit(sign(ME, "abcdefg", int(NOW)), None, NOW) == "demo-1"
+    assert refusal(gate, sign(ME, "abcdefg", int(NOW) - 6)) is Denial.WRONG_TIME
+
+
 def test_two_clients_may_use_the_same_nonce():
     gate = Gate(KEYS)
     for client_id, key in KEYS.items():
