@@ -79,7 +79,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from recorder.exchange.endpoints import API_PREFIX
 from recorder.exchange.messages import STREAMS
 from recorder.exchange.refusals import TOO_MANY_REQUESTS
 
@@ -108,6 +107,8 @@ _TAKES: Final[dict[str, tuple[str, ...]]] = {
 _NEEDS: Final = {"silence": "seconds", "late": "seconds", "skew": "seconds", "http": "seconds",
                  "code": "seconds", "slow": "seconds", "refuse": "seconds", "delist": "market"}  # fmt: skip
 ALL_STREAMS: Final = "all"
+ALL_CALLS: Final = "/open/api"
+"""Of which the document writes two below another number than the others."""
 """The word for no stream in particular, which is the default."""
 MAX_COUNT: Final = 10_000
 MIN_EVERY_S: Final = 0.05
@@ -131,7 +132,7 @@ class Fault:
     variant: str | None = None
     status: int = 502
     code: int = TOO_MANY_REQUESTS[0]
-    path: str = API_PREFIX
+    path: str = ALL_CALLS
     market: str | None = None
     connections: int = 0
 

@@ -68,6 +68,13 @@ def test_a_gateway_and_a_code_answer_for_their_paths_only():
     assert mischief.code("/open/api/v2/market/list", 1.5) is None
 
 
+def test_a_fault_of_no_path_strikes_the_documents_old_places_too():
+    mischief = Mischief()
+    mischief.begin(Fault("http", seconds=1.0), 0.0)
+    for place in ("v2/order/pending", "2/position/pending"):
+        assert mischief.gateway(f"/open/api/{place}", 0.5) == 502
+
+
 @pytest.mark.parametrize(
     ("variant", "reason"),
     [
