@@ -7,13 +7,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recorder.exchange.enums import MarginChange, PositionType, PriceType, Side
-from recorder.simulator.private import margins, ordering, stopping
+from recorder.simulator.private import margins, ordering, shapes, stopping
 from recorder.simulator.private.accounts import Business
 from recorder.simulator.private.positions import Trigger
 from recorder.simulator.private.units import ONE
 from recorder.simulator.refused import RefusedError
 
 RANKS = (0, 18)
+LASTING = ("amount", "close_left", "open_price", "margin_amount", "leverage", "stop_loss_price")
+"""What of a position does not move with the mark price alone."""
 SIDES = st.sampled_from(Side)
 OFFSETS = st.integers(-40, 40)
 OPERATIONS = st.one_of(
@@ -39,6 +41,7 @@ class Play:
     def __init__(self, floor):
         self.floor = floor
         self.desk = floor.desk
+        self.heard = {}
 
     def do(self, who, where, operation):
         account = self.floor.accounts[who]
@@ -47,6 +50,20 @@ class Play:
         with suppress(RefusedError):
             getattr(self, kind)(account, market, *details)
         self.floor.venue.check(market.spec.name, self.desk.now_us)
+
+    def hear(self):
+        """The pushes: by them alone everybody knows all positions."""
+        for news in self.floor.venue.news():
+            if news.stream == "position":
+                told = news.result["position"]
+                assert 0 <= float(told["close_left"]) <= float(told["amount"])
+                self.heard[told["position_id"]] = {name: told[name] for name in LASTING}
+        held = {}
+        for account in self.floor.accounts:
+            for position in account.positions.values():
+                row = shapes.position_row(self.desk, account, position)
+                held[position.id] = {name: row[name] for name in LASTING}
+        assert {key: told for key, told in self.heard.items() if told["amount"] != "0"} == held
 
     def place(self, account, market, side, lots, ticks=None, **wish):
         lots = max(1, lots * market.spec.order_lots // 20)
@@ -127,6 +144,7 @@ def test_money_is_conserved_whatever_happens(floor, seed, is_poor, steps):
     for who, where, operation in steps:
         play.do(who, where, operation)
         there.audit()
+        play.hear()
     for account in there.accounts:
         of = Counter()
         for line in account.ledger:
