@@ -23,6 +23,8 @@ from recorder.simulator.private.units import ONE, RATE_PREC, share
 ADL_STEPS: Final = ((10, 1), (5, 2), (2, 3), (0, 4))
 """From so many percent of profit on the margin: the place in the queue of auto-deleveraging."""
 LAST_IN_QUEUE: Final = 5
+FINISHED: Final = 1
+LIQUIDATED: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,11 @@ class Position:
     fills: int = 0
     stop_loss: Trigger | None = None
     take_profit: Trigger | None = None
+    finish_type: int = FINISHED
+    liq_us: int = 0
+    liq_ticks: int = 0
+    liq_lots: int = 0
+    liq_profit: int = 0
 
     @property
     def sign(self) -> int:

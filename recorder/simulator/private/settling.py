@@ -10,7 +10,7 @@ from recorder.simulator.private.accounts import Account, Business, Event, Pot
 from recorder.simulator.private.desk import Desk
 from recorder.simulator.private.filling import cover, drop, finish, reduce, tidy
 from recorder.simulator.private.orders import BY_LIQUIDATION, USUAL, Fill, Order
-from recorder.simulator.private.positions import Position
+from recorder.simulator.private.positions import LIQUIDATED, Position
 from recorder.simulator.private.telling import tell_assets, tell_position
 from recorder.simulator.private.units import share
 
@@ -94,6 +94,10 @@ def _close_at_mark(desk: Desk, account: Account, position: Position, filled_type
         deal_value=terms.value(mark, lots),
         status=OrderStatus.FILLED,
     )
+    if filled_type == BY_LIQUIDATION:
+        position.finish_type = LIQUIDATED
+        position.liq_us, position.liq_ticks, position.liq_lots = desk.now_us, mark, lots
+        position.liq_profit = position.unreal(mark)
     profit = reduce(desk, account, position, mark, lots)
     account.fills.append(Fill(order, desk.now_us, mark, lots, Role.TAKER, 0, profit, filled_type))
     finish(desk, account, order)

@@ -141,7 +141,7 @@ def fill_shape(fill: Fill) -> dict[str, Any]:
 
 
 def position_row(desk: Desk, account: Account, position: Position) -> dict[str, Any]:
-    """A position as position/pending and pushes tell it."""
+    """A position as position/pending tells it."""
     terms, mark = position.terms, desk.mark(position.terms.market)
     spare = desk.spare(account, position)
     return {
@@ -170,15 +170,14 @@ def position_row(desk: Desk, account: Account, position: Position) -> dict[str, 
 
 
 def position_whole(desk: Desk, account: Account, position: Position) -> dict[str, Any]:
-    """A position as position/margin answers it: every digit, and fields that are told nowhere
-    else. It is open then: nothing of it has been liquidated."""
+    """A position as position/margin answers it: every field with every digit."""
     terms, mark = position.terms, desk.mark(position.terms.market)
     spare = desk.spare(account, position)
     return {
         "position_id": position.id,
         "profit_unreal": exact(position.unreal(mark)),
-        "finish_type": 1,
-        "liq_time": 0,
+        "finish_type": position.finish_type,
+        "liq_time": seconds(position.liq_us) if position.liq_us else 0,
         "create_time": seconds(position.create_us),
         "update_time": seconds(position.update_us),
         "mainten_margin": _rate(position),
@@ -203,10 +202,10 @@ def position_whole(desk: Desk, account: Account, position: Position) -> dict[str
         "leverage": str(position.leverage),
         "profit_real": padded(position.profit_real),
         "profit_clearing": padded(position.profit_real),
-        "liq_order_time": 0,
-        "liq_amount": "0",
-        "liq_profit": "0",
-        "liq_order_price": "0",
+        "liq_order_time": seconds(position.liq_us) if position.liq_us else 0,
+        "liq_amount": terms.amount(position.liq_lots),
+        "liq_profit": exact(position.liq_profit),
+        "liq_order_price": terms.spec.price(position.liq_ticks),
         "fee_asset": "",
         "bkr_price": padded(bankruptcy_price(position, spare)),
         "liq_price_imply": _implied(liquidation_price, position, spare),
@@ -214,6 +213,12 @@ def position_whole(desk: Desk, account: Account, position: Position) -> dict[str
         "adl_sort": place_in_queue(position, mark),
         "total": position.fills,
     }
+
+
+def position_pushed(desk: Desk, account: Account, position: Position) -> dict[str, Any]:
+    """A position as pushes tell it: what a call would read then, and what else there is to tell, such as the
+    profit that it has made and how it ended."""
+    return {**position_whole(desk, account, position), **position_row(desk, account, position)}
 
 
 def adjustable_shape(desk: Desk, account: Account, position: Position) -> dict[str, Any]:

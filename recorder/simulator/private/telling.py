@@ -4,7 +4,7 @@ from recorder.simulator.private.accounts import Account, Event
 from recorder.simulator.private.desk import Desk, News
 from recorder.simulator.private.orders import Order
 from recorder.simulator.private.positions import Position
-from recorder.simulator.private.shapes import asset_shape, order_shape, position_row
+from recorder.simulator.private.shapes import asset_shape, order_shape, position_pushed
 
 
 def tell_order(desk: Desk, order: Order) -> None:
@@ -15,7 +15,7 @@ def tell_order(desk: Desk, order: Order) -> None:
 def tell_position(desk: Desk, account: Account, position: Position, event: Event) -> None:
     result: dict[str, object] = {
         "event": int(event),
-        "position": position_row(desk, account, position),
+        "position": position_pushed(desk, account, position),
     }
     desk.news.append(News(account.user_id, desk.now_us, "position", result))
 

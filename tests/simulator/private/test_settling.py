@@ -55,6 +55,7 @@ def test_a_liquidation_cancels_the_markets_orders_and_tells_of_it(floor):
     assert order.id not in there.me.orders
     news = there.venue.news()
     assert [n.result["event"] for n in news if n.stream == "position"] == [4]
+    assert next(n.result["position"] for n in news if n.stream == "position")["finish_type"] == 2
     assert there.wait(1) is not None
     there.audit()
 

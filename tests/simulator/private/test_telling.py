@@ -6,7 +6,7 @@ from recorder.simulator.private.positions import Trigger
 from recorder.simulator.private.settling import charge_funding
 from recorder.simulator.private.shapes import position_row
 from recorder.simulator.private.stopping import set_triggers
-from recorder.simulator.private.units import exact
+from recorder.simulator.private.units import exact, padded
 
 
 def positions(there):
@@ -43,8 +43,17 @@ def test_a_pushed_position_is_the_one_that_is_read_with_its_stops(floor):
     stop = Trigger(there.market.last // 2, PriceType.MARK)
     set_triggers(there.desk, there.me, there.position, stop, None)
     pushed = positions(there)[-1]
-    assert pushed == position_row(there.desk, there.me, there.position)
+    read = position_row(there.desk, there.me, there.position)
+    assert {name: pushed[name] for name in read} == read
     assert pushed["stop_loss_price"] == there.terms.spec.price(stop.ticks)
+
+
+def test_a_pushed_position_tells_what_it_has_realised_which_no_reading_call_does(floor):
+    there = floor()
+    there.buy(10)
+    pushed = positions(there)[-1]
+    assert "profit_real" not in position_row(there.desk, there.me, there.position)
+    assert pushed["profit_real"] == padded(there.position.profit_real) != "0"
 
 
 def test_an_order_is_pushed_before_the_position_that_it_changed_and_both_before_the_assets(floor):
