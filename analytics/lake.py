@@ -1,7 +1,7 @@
 """A lake, opened for questions: any SQL, any view, the questions by name, the files as Polars sees them."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 import duckdb
 import polars as pl
 
+from analytics.account import Account, Market
 from analytics.errors import EmptyRangeError, MomentError, UnknownNameError
 from analytics.names import asked_by, bucketed, unknown
 from analytics.opened import Window
@@ -23,8 +24,6 @@ from recorder.lake.store.dictionary import TOLD
 from recorder.lake.store.manifest import FileInfo
 from recorder.lake.store.tables import TABLES
 
-Market: TypeAlias = str | Iterable[str] | None
-"""One market, several, or (None) all."""
 Start: TypeAlias = Moment | None
 """The first instant asked about; None: ever."""
 End: TypeAlias = Moment | None
@@ -57,6 +56,8 @@ class Lake:
 
     def __init__(self, data_dir: Path, *, tail: bool = False) -> None:
         self._reader = Reader(data_dir, tail=tail)
+        self.account = Account(self.ask, self._by)
+        """Questions about the account."""
 
     def __repr__(self) -> str:
         return f"Lake({str(self._reader.data_dir)!r})"

@@ -8,6 +8,7 @@ from analytics.bars import bars_sql
 from analytics.errors import BucketError, UnknownNameError
 from analytics.questions import MINUTE, Question, question, questions
 from analytics.spans import grain, period
+from recorder.lake.store.account import ACCOUNT_PREFIX
 
 
 def asked_by(name: str) -> Question:
@@ -20,7 +21,8 @@ def asked_by(name: str) -> Question:
 
 def bucketed(subject: str, every: str) -> Question:
     """The question about a subject by a bucket. Raises BucketError where it cannot be asked so."""
-    asked = period(every) if subject == "volume" else grain(every)
+    has_periods = subject == "volume" or subject.startswith(ACCOUNT_PREFIX)
+    asked = period(every) if has_periods else grain(every)
     if subject == "volume" and asked.seconds < MINUTE.seconds:
         sql, source = bars_sql(asked.seconds * 1_000_000), ("trades", "coverage", "inverse_markets")
         return replace(question("volume_1m"), name=f"volume_{every}", source=source, sql=sql)

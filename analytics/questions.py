@@ -59,11 +59,15 @@ SUBJECTS: Final = {
     "Volume": ("volume_", "value_area", "cvd_", "trade_size", "turnover_", "organic_", "prices_"),
     "Basis and open interest": ("basis_", "open_interest_", "price_open_interest"),
     "Volatility and toxicity": ("volatility_", "kyle_", "amihud_", "vpin"),
+    "Account": ("account_",),
     "Quality": ("quality", "coverage_"),
 }
 """Subjects, and how the names of their views begin; what is in none is a building block of the others."""
 BUILDING_BLOCKS: Final = "Building blocks"
-_BLOCKS: Final = {"funding_minutes", "funding_timeline"}
+_BLOCKS: Final = {
+    *("funding_minutes", "funding_timeline"),
+    *("account_ledger_lines", "account_mids", "account_holdings", "account_positions_last"),
+}
 """Building blocks whose names begin like those that stand on them."""
 
 
@@ -179,6 +183,7 @@ class Question:
             "date,\n        minute AS bucket,": f"{day},\n        {grain.start} AS bucket,",
             "60e0 AS bucket_seconds": f"{grain.seconds}e0 AS bucket_seconds",
             "GROUP BY market, date, minute\n)": f"GROUP BY market, {by_day}{grain.number}\n)",
+            "GROUP BY asset, date, minute\n)": f"GROUP BY asset, {by_day}{grain.number}\n)",
             "bucket AS minute,": f"bucket AS {grain.column},",
         }
         sql = self.sql

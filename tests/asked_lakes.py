@@ -5,6 +5,7 @@ import datetime as dt
 import math
 import random
 
+from account_lakes import RandomOwner
 from lakedays import DATE, DAY_US, MINUTE_US, SECOND_US, Day, book, rows_of, state, trade
 from once import once
 
@@ -188,7 +189,7 @@ def fill(day, seed=1, *, books=400, trades=300, later=0):
     """Fill a day, so many after the first, with rows of all kinds; returns whose books were missing when."""
     chance = random.Random(seed)
     date = str(dt.date.fromisoformat(DATE) + dt.timedelta(days=later))
-    missing = {}
+    missing, owner = {}, RandomOwner(random.Random(seed))
     gaps = [gap(DAY_LENGTH_US // 2, DAY_LENGTH_US // 2 + 30 * SECOND_US, stream=None, market=None)]
     for market in MARKETS:
         rows = some_books(chance, market, books, start=chance.choice([0, DAY_LENGTH_US - 600 * SECOND_US]))
@@ -213,4 +214,7 @@ def fill(day, seed=1, *, books=400, trades=300, later=0):
             day.add(name, rows_as(name, moved(of_table, later)), date=date)
         missing[market] = spans_of((each["remains_start"], each["remains_end"]) for each in [gaps[0], *own])
     day.add("gaps", rows_as("gaps", moved(gaps, later)), date=date)
+    for name, of_table in owner.day().items():
+        if of_table:
+            day.add(name, rows_as(name, moved(of_table, later)), date=date)
     return lambda market: missing.get(market, ())

@@ -62,7 +62,12 @@ def spark(data_dir):
     session.stop()
 
 
-@pytest.mark.parametrize("name", [question.name for question in questions()])
+NAMES = {question.name for question in questions()}
+ASKED = sorted(name for name in NAMES if not (name.endswith("_1h") and f"{name[:-3]}_1m" in NAMES))
+"""The hour is asked by the text of the minute, as the day is."""
+
+
+@pytest.mark.parametrize("name", ASKED)
 def test_spark_and_duckdb_answer_alike(name, data_dir, spark):
     relation = open_lake(data_dir).sql(f"SELECT * FROM {name}")
     frame = spark.sql(f"SELECT * FROM {name}")

@@ -1,0 +1,127 @@
+-- Question: what did each position bring from its opening to its end, and do its fills and its funding add up to that?
+-- Grain: position.
+-- Units:
+--   position_id | - | the venue's id
+--   ts_event | time, the venue's clock | when it was opened
+--   ts_updated | time, the venue's clock | when it changed last, as told last
+--   side | - | `long` or `short`
+--   position_type | - | `isolated` or `cross`
+--   status | - | `open`; `closed` or `liquidated`, as a push told; `ended`: not there any more, and no push told how
+--   quantity | base | held, as told last; negative: short, 0 where it has ended
+--   quantity_max | base | the most it has held; null where no push told
+--   fills | - | of the market from its opening to its last change
+--   profit_of_fills | quote | of what they closed
+--   fees | quote | paid for them
+--   funding | quote | charged at its settlements by the ledger, as in account_funding; negative: paid
+--   net | quote | profit_of_fills - fees + funding
+--   profit_realised | quote | closed profits, fees and funding, as the push of its last change tells; null where none did
+--   difference | quote | profit_realised - net: 0 where all was recorded, to the four decimals that fills are told to
+-- Source: account_positions, account_fills, account_funding, account_positions_last.
+-- Reach: all
+-- Note: this venue keeps one position for each market and account: the fills of the market from its opening to its last change are its
+--       own. Of those at the very instant at which one ends and the next begins, what closes is of the first, what opens of the second.
+WITH told AS (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY market, position_id ORDER BY ts_recv DESC, seq DESC) AS version,
+        row_number() OVER (
+            PARTITION BY market, position_id, profit_realised IS NULL ORDER BY ts_updated DESC, ts_recv DESC, seq DESC
+        ) AS pushed_version
+    FROM account_positions
+    WHERE position_id IS NOT NULL AND ts_created IS NOT NULL
+),
+
+positions AS (
+    SELECT
+        market,
+        position_id,
+        min(ts_created) AS ts_opened,
+        max(ts_updated) AS ts_updated,
+        max(CASE WHEN version = 1 THEN side END) AS side,
+        max(CASE WHEN version = 1 THEN position_type END) AS position_type,
+        max(event) AS event,
+        max(CASE WHEN version = 1 THEN CASE WHEN side = 'short' THEN -quantity ELSE quantity END END) AS quantity,
+        max(quantity_max) AS quantity_max,
+        max(CASE WHEN pushed_version = 1 THEN profit_realised END) AS profit_told,
+        max(CASE WHEN profit_realised IS NOT NULL THEN ts_updated END) AS ts_pushed
+    FROM told
+    GROUP BY market, position_id
+),
+
+ended AS (
+    SELECT
+        positions.*,
+        CASE
+            WHEN positions.event = 4 THEN 'liquidated'
+            WHEN positions.event = 3 THEN 'closed'
+            WHEN is_held AND newest.position_id = positions.position_id THEN 'open'
+            ELSE 'ended'
+        END AS status
+    FROM positions
+    LEFT JOIN account_positions_last AS newest ON newest.market = positions.market
+),
+
+of_fills AS (
+    SELECT
+        ended.market,
+        ended.position_id,
+        count(*) AS fills,
+        sum(profit) AS profit_of_fills,
+        sum(fee) AS fees
+    FROM ended
+    INNER JOIN account_fills
+        ON
+            account_fills.market = ended.market
+            AND account_fills.ts_event >= ended.ts_opened
+            AND account_fills.ts_event <= ended.ts_updated
+            AND (account_fills.ts_event > ended.ts_opened OR profit IS NULL)
+            AND (account_fills.ts_event < ended.ts_updated OR profit IS NOT NULL OR status NOT IN ('closed', 'liquidated'))
+    GROUP BY ended.market, ended.position_id
+),
+
+of_funding AS (
+    SELECT market, position_id, sum(charged) AS funding
+    FROM account_funding
+    WHERE charged IS NOT NULL
+    GROUP BY market, position_id
+),
+
+results AS (
+    SELECT
+        ended.*,
+        CASE WHEN ts_pushed = ended.ts_updated AND status <> 'ended' THEN profit_told END AS profit_realised,
+        coalesce(fills, 0) AS fills,
+        coalesce(profit_of_fills, CAST(0 AS DECIMAL(38, 20))) AS profit_of_fills,
+        coalesce(fees, CAST(0 AS DECIMAL(38, 20))) AS fees,
+        coalesce(funding, CAST(0 AS DECIMAL(38, 20))) AS funding
+    FROM ended
+    LEFT JOIN of_fills ON of_fills.market = ended.market AND of_fills.position_id = ended.position_id
+    LEFT JOIN of_funding ON of_funding.market = ended.market AND of_funding.position_id = ended.position_id
+),
+
+summed AS (
+    SELECT
+        *,
+        CAST(profit_of_fills AS DECIMAL(34, 20)) - CAST(fees AS DECIMAL(34, 20)) + CAST(funding AS DECIMAL(34, 20)) AS net
+    FROM results
+)
+
+SELECT
+    market,
+    CAST(ts_opened AS DATE) AS date,
+    ts_opened AS ts_event,
+    ts_updated,
+    position_id,
+    side,
+    position_type,
+    status,
+    CASE WHEN status = 'ended' THEN CAST(0 AS DECIMAL(38, 20)) ELSE quantity END AS quantity,
+    quantity_max,
+    fills,
+    profit_of_fills,
+    fees,
+    funding,
+    net,
+    profit_realised,
+    CAST(profit_realised AS DECIMAL(36, 20)) - CAST(net AS DECIMAL(36, 20)) AS difference
+FROM summed;

@@ -1,0 +1,155 @@
+"""Positions over time, now, and from their opening to their end; and what each market brought."""
+
+from decimal import Decimal
+
+import pytest
+from account_lakes import add_rows, assets, fill, line, position
+from asked_lakes import described, lake_at, rows_as
+from funding_lakes import NEW, OLD, add_states, around, state
+from lakedays import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+
+from analytics import open_lake
+
+
+def rows(lake, query):
+    relation = lake.sql(query)
+    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
+
+
+def lake_of(data_dir, states=(), markets=(), **tables):
+    with lake_at(data_dir) as day:
+        if states:
+            add_states(day, states)
+        if markets:
+            day.add("markets", rows_as("markets", markets))
+        add_rows(day, **tables)
+    return open_lake(data_dir)
+
+
+# --- over time ----------------------------------------------------------------------------------------------
+
+
+def test_a_minute_tells_what_was_held_last_and_how_far_it_is_from_liquidation(tmp_path):
+    told = [position(1, 5), position(2, -4, 100.0, profit_unrealised=-8.0, liquidation_price=112.2)]
+    [row] = rows(lake_of(tmp_path, account_positions=told), "SELECT * FROM account_positions_1m")
+    assert (row["side"], row["quantity"], row["told"]) == ("short", -4, 2)
+    figures = {
+        "mark_price": 102.0, "notional": -408.0, "margin_ratio": 2 / (10 - 8),
+        "to_liquidation_bps": 1e4 * (112.2 - 102) / 102,
+    }  # fmt: skip
+    assert {name: row[name] for name in figures} == pytest.approx(figures, rel=1e-12)
+
+
+def test_what_only_pushes_tell_is_that_of_the_last_push(tmp_path):
+    told = [position(1, 5, realised=-1), position(2, 5, seq=2)]
+    [row] = rows(lake_of(tmp_path, account_positions=told), "SELECT * FROM account_positions_1h")
+    assert (row["profit_realised"], row["told"]) == (-1, 2)
+
+
+def test_contracts_have_no_value_in_quote(tmp_path):
+    lake = lake_of(
+        tmp_path, markets=[described("AAA") | {"type": "inverse"}], account_positions=[position(1, 5)]
+    )
+    [row] = rows(lake, "SELECT * FROM account_positions_1m")
+    assert (row["quantity"], row["mark_price"], row["notional"], row["to_liquidation_bps"]) == (
+        5,
+        *[None] * 3,
+    )
+
+
+# --- now ----------------------------------------------------------------------------------------------------
+
+
+def rounds(*hours):
+    return [assets(hour * HOUR_US, 100, seq=hour) for hour in hours]
+
+
+def asked(hour, quantity, **more):
+    """A position as an answer tells it, a moment after that about assets."""
+    return position(hour * HOUR_US + SECOND_US, quantity, **more)
+
+
+def test_a_position_that_the_last_two_rounds_do_not_tell_of_is_not_held(tmp_path):
+    told = [asked(1, 5, market="GONE"), asked(2, 5, market="LATE"), asked(3, 5, market="HELD")]
+    lake = lake_of(tmp_path, account_positions=told, account_assets=rounds(1, 2, 3))
+    found = rows(lake, "SELECT market FROM account_positions_now ORDER BY 1")
+    assert [row["market"] for row in found] == ["HELD", "LATE"]
+
+
+def test_a_position_that_a_push_closed_is_not_held(tmp_path):
+    told = [asked(1, 5), position(2 * HOUR_US, 0, realised=3, event=3)]
+    lake = lake_of(tmp_path, account_positions=told, account_assets=rounds(1))
+    assert rows(lake, "SELECT * FROM account_positions_now") == []
+
+
+def test_the_next_funding_is_told_at_the_newest_mark_and_rate(tmp_path):
+    now = state("03:00", "08:00", OLD, NEW, mark_price=110.0, index_price=110.0)
+    told = [asked(2, -4, open_price=100.0, liquidation_price=132.0)]
+    lake = lake_of(tmp_path, [now], account_positions=told, account_assets=rounds(2))
+    [row] = rows(lake, "SELECT * FROM account_positions_now")
+    figures = {
+        "mark_price": 110.0, "notional": -440.0, "profit_unrealised": -40.0, "to_liquidation_bps": 2000.0,
+        "funding_next": 440 * NEW,
+    }  # fmt: skip
+    assert {name: row[name] for name in figures} == pytest.approx(figures, rel=1e-12)
+
+
+# --- results ------------------------------------------------------------------------------------------------
+
+MARK = {"mark_price": 100.0, "index_price": 100.0}
+
+
+@pytest.fixture
+def turned(tmp_path):
+    """A long position, charged at 8:00 and turned round at 9:00; the short one is liquidated at 10:00."""
+    at = [hour * HOUR_US for hour in range(11)]
+    fills = [
+        fill(at[7], 10, 100, fee=0.5, order_id=1),
+        fill(at[9], -10, 101, fee=0.4, profit=10, order_id=2),
+        fill(at[9], -3, 101, fee=0.1, order_id=3),
+        fill(at[10], 3, 103, profit=-6, order_id=4),
+    ]
+    told = [
+        position(at[7], 10, realised=-0.5, event=1, seq=1),
+        position(at[8], 10, realised=-0.7, event=2, seq=2, ts_created=DAY_US + at[7]),
+        position(at[9], 0, realised=8.9, event=3, seq=3, ts_created=DAY_US + at[7]),
+        position(at[9], -3, realised=-0.1, event=1, seq=4, position_id=2),
+        position(at[10], 0, realised=-6.1, event=4, seq=5, position_id=2, ts_created=DAY_US + at[9]),
+    ]
+    ledger = [line(at[8] + SECOND_US, 1, "Funding fee", -0.2, 99)]
+    return lake_of(
+        tmp_path, around("8:00", "16:00", **MARK), [described("AAA")], account_fills=fills,
+        account_positions=told, account_ledger=ledger, account_assets=rounds(11),
+    )  # fmt: skip
+
+
+def test_a_positions_fills_and_funding_add_up_to_what_it_realised(turned):
+    first, second = rows(turned, "SELECT * FROM account_position_results ORDER BY ts_event")
+    assert (first["status"], first["fills"], first["fees"], first["funding"]) == (
+        "closed", 2, Decimal("0.9"), Decimal("-0.2"),
+    )  # fmt: skip
+    assert (first["net"], first["difference"]) == (Decimal("8.9"), 0)
+    assert (second["status"], second["side"], second["fills"]) == ("liquidated", "long", 2)
+    assert (second["net"], second["difference"]) == (Decimal("-6.1"), 0)
+
+
+def test_a_market_brings_what_its_fills_and_its_funding_do(turned):
+    [row] = rows(turned, "SELECT * FROM account_by_market")
+    assert (row["fills"], row["quantity"], row["turnover"], row["held"]) == (4, 26, 2622, None)
+    assert (row["profit_of_fills"], row["fees"], row["funding"]) == (4, 1, Decimal("-0.2"))
+    assert row["net"] == Decimal("2.8")
+    assert row["net_bps"] == pytest.approx(1e4 * 2.8 / 2622, rel=1e-12)
+
+
+def test_a_position_that_ended_unseen_is_told_to_have_ended_without_a_result(tmp_path):
+    told = [position(MINUTE_US, 5, realised=-1)]
+    lake = lake_of(tmp_path, account_positions=told, account_assets=rounds(1, 2))
+    [row] = rows(lake, "SELECT status, quantity, profit_realised, difference FROM account_position_results")
+    assert row == {"status": "ended", "quantity": 0, "profit_realised": None, "difference": None}
+
+
+def test_a_position_that_an_answer_still_tells_of_is_open(tmp_path):
+    told = [position(MINUTE_US, 5, realised=-1), asked(2, 5, ts_updated=DAY_US + MINUTE_US)]
+    lake = lake_of(tmp_path, account_positions=told, account_assets=rounds(1, 2))
+    [row] = rows(lake, "SELECT status, profit_realised FROM account_position_results")
+    assert row == {"status": "open", "profit_realised": -1}
