@@ -6,6 +6,7 @@ from analytics.errors import (
     EmptyRangeError,
     LakeNotFoundError,
     MomentError,
+    NotAllowedError,
     UnknownNameError,
 )
 from analytics.lake import Lake, open_lake
@@ -17,6 +18,7 @@ __all__ = [
     "Lake",
     "LakeNotFoundError",
     "MomentError",
+    "NotAllowedError",
     "UnknownNameError",
     "open_lake",
 ]

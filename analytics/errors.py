@@ -25,5 +25,9 @@ class BucketError(AnalyticsError, ValueError):
     """A bucket that a question cannot be asked by; the message says which can be."""
 
 
+class NotAllowedError(AnalyticsError):
+    """Rows that only the owner of the data may read."""
+
+
 class NothingToShowError(AnalyticsError):
     """A chart of which nothing is known; the message says why."""

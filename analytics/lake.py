@@ -10,9 +10,9 @@ import duckdb
 import polars as pl
 
 from analytics.account import Account, Market
-from analytics.errors import EmptyRangeError, MomentError, UnknownNameError
+from analytics.errors import EmptyRangeError, MomentError, NotAllowedError, UnknownNameError
 from analytics.names import asked_by, bucketed, unknown
-from analytics.opened import Window
+from analytics.opened import Window, refusal
 from analytics.questions import ALL_DAYS, Question, Reach, needed, whole_reach
 from analytics.reader import Reader
 from analytics.scan import scan_files
@@ -101,6 +101,8 @@ class Lake:
         """
         if table not in TABLES:
             raise UnknownNameError(unknown("table", table, TABLES))
+        if (why := refusal(self._reader.data_dir, table)) is not None:
+            raise NotAllowedError(why)
         window = self._window(market, start, end, Reach())
         paths = [self._reader.data_dir / "lake" / file.path for file in self.files() if file.table == table]
         return scan_files(paths, table, window.markets or None, start, end)

@@ -1,6 +1,7 @@
 """What of a lake is read: its committed files, the parts of tables that questions ask for, and less of both
 where less is asked about. SQL comes out; nothing is opened here but the manifest."""
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -12,7 +13,8 @@ import pyarrow as pa
 
 from analytics.errors import LakeNotFoundError
 from analytics.questions import PARTS, Part
-from analytics.views import quoted, table_view
+from analytics.views import quoted, refusing_view, table_view
+from recorder.lake.store.account import ACCOUNT_PREFIX
 from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, WHOLE_DAY, FileInfo, read_files, read_state
 from recorder.lake.store.minutes import MADE_OF, SUMMED_TABLES
 from recorder.lake.store.removed import removed_days
@@ -81,7 +83,10 @@ class Snapshot:
         closed = {made: self.closed_days(made) for made in MADE_OF}
         for name in TABLES:
             of_table = [each for each in wanted if each.table == name]
-            yield name, self._view(name, name, of_table, window, with_tail=True)
+            if (why := refusal(self.data_dir, name)) is not None:
+                yield name, refusing_view(name, why)
+            else:
+                yield name, self._view(name, name, of_table, window, with_tail=True)
         for name, part in PARTS.items():
             of_part = files_of_part(wanted, part, closed[part.made])
             late = self._tail_days(part.table) & closed[part.made]
@@ -138,6 +143,14 @@ def committed(data_dir: Path) -> list[FileInfo]:
             f"the lake in {data_dir} is of another version: `recorder publish` says what to do"
         )
     return files
+
+
+def refusal(data_dir: Path, table: str) -> str | None:
+    """Why we may not read a table, if so: those of the account are open to the owner of the data alone."""
+    place = data_dir / "lake" / table
+    if not table.startswith(ACCOUNT_PREFIX) or os.access(place, os.R_OK | os.X_OK):
+        return None
+    return f"{table} is of the account, and only the owner of {data_dir} may read it"
 
 
 def closed_days(

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 import duckdb
 import pyarrow as pa
 
-from analytics.opened import Snapshot, Window, committed
+from analytics.opened import Snapshot, Window, committed, refusal
 from analytics.questions import Question, needed, open_questions, questions
 from analytics.tail import Following
 from analytics.views import MACROS, catalogue_view, empty_view, meanings_view, question_view
@@ -157,7 +157,9 @@ class Reader:
         time.sleep(RETRY_S)
         files = read_files(self.data_dir)
         return files != self._listed or any(
-            not (self.data_dir / "lake" / file.path).exists() for file in files or ()
+            not (self.data_dir / "lake" / file.path).exists()
+            for file in files or ()
+            if refusal(self.data_dir, file.table) is None
         )
 
 

@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+import duckdb
+import pyarrow as pa
+
 from analytics.questions import BUILDING_BLOCKS, PARTS, Question, questions
 from recorder.lake.store.dictionary import TOLD
 from recorder.lake.store.minutes import MADE_OF
@@ -76,6 +79,19 @@ def empty_view(name: str, columns: Mapping[str, str]) -> str:
     """A view of no rows, with columns of these types: nothing is planned for it, and nothing read."""
     nulls = ", ".join(f'CAST(NULL AS {kind}) AS "{column}"' for column, kind in columns.items())
     return f"CREATE OR REPLACE VIEW {name} AS SELECT {nulls} WHERE false;"
+
+
+def refusing_view(name: str, why: str) -> str:
+    """A view of a table whose files we may not read: it can be looked at, and says why when it is asked."""
+    refusal = f"error({quoted(why)})"
+    columns = [f'CAST({refusal} AS {_type(field.type)}) AS "{field.name}"' for field in TABLES[name].schema]
+    columns.append(f"CAST({refusal} AS DATE) AS date")
+    return f"CREATE OR REPLACE VIEW {name} AS SELECT {', '.join(columns)} WHERE {refusal} IS NULL;"
+
+
+def _type(kind: pa.DataType) -> str:
+    """DuckDB's name of it."""
+    return str(duckdb.from_arrow(pa.table({"x": pa.array([], kind)})).types[0])
 
 
 def catalogue_view() -> str:

@@ -28,7 +28,12 @@ WHOLE_DAY: Final = 10
 """The level of a file made of a whole day: merges leave it alone."""
 MANIFEST: Final = "manifest.sqlite"
 BUSY_TIMEOUT_S: Final = 30.0
-_NO_ROOM: Final = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_FULL)
+_CANNOT_WRITE: Final = (
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+)
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS files (
@@ -224,7 +229,7 @@ def open_to_read(data_dir: Path) -> sqlite3.Connection:
     """The database of a lake, for a reader, in autocommit.
 
     Whoever opens it first makes a small file beside it. Where there is no room for that, as on a full disk
-    whose publisher has ended, this is a copy in memory. Raises sqlite3.Error.
+    whose publisher has ended, or another user's, this is a copy in memory. Raises sqlite3.Error.
     """
     path = data_dir / MANIFEST
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
@@ -232,7 +237,7 @@ def open_to_read(data_dir: Path) -> sqlite3.Connection:
         database.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
         database.close()
-        if error.sqlite_errorcode & 0xFF not in _NO_ROOM:
+        if error.sqlite_errorcode & 0xFF not in _CANNOT_WRITE:
             raise
         return _copy_in_memory(path)
     return database
