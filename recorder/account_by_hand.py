@@ -30,7 +30,7 @@ from recorder.lake.publishing.follow import publish_unless_busy
 from recorder.lake.publishing.publisher import LakeError
 from recorder.lake.store.owner import keep_to_owner, make_private
 from recorder.logs import set_up_logging
-from recorder.show import console
+from recorder.show import console, plain
 
 FLUSH_S: Final = 10.0
 _ASSETS: Final = ("available", "frozen", "margin", "balance_total", "profit_unreal")
@@ -150,11 +150,7 @@ def _print(
 
 
 def _text(value: Decimal | None) -> str:
-    """A decimal with all its digits, without the zeros at its end."""
-    if value is None:
-        return "-"
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return "-" if value is None else plain(value)
 
 
 def _word(value: Any) -> str:

@@ -8,11 +8,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import uvloop
+from pydantic import SecretStr
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -25,11 +26,17 @@ from recorder.lake.store.manifest import FileInfo, read_files
 from recorder.logs import set_up_logging
 from recorder.service import Service
 from recorder.show import console, show_rows, size
+from recorder.simulator.private.keys import client_id, client_key
 from recorder.vitals import Status
 
 PUBLISH_INTERVAL_S: Final = 2.0
 """Often, so that rows are seen to arrive."""
 DEMO_RATE: Final = 5.0
+DEMO_ACTIVITY: Final = 120.0
+"""What the owner of the account does in a minute."""
+OWNER: Final = 1
+"""The number of the account: the first and only one."""
+ACCOUNT_INTERVAL: Final = timedelta(seconds=5)
 _STREAM_TABLES: Final = {"trade": "trades", "depth": "depth", "kline": "klines", "state": "state"}
 
 _FUNDING: Final = """
@@ -44,10 +51,15 @@ _VOLUME: Final = """
 SELECT market, trades, round(volume, 6) AS volume, round(volume * vwap, 2) AS turnover,
        round(vwap, 8) AS vwap, round(buy_share, 3) AS buy_share
 FROM volume_by_market ORDER BY volume * vwap DESC, market LIMIT 10"""
+_ACCOUNT: Final = """
+SELECT market, fills, round(turnover, 2) AS turnover, round(maker_share, 3) AS maker_share,
+       round(slippage_bps, 3) AS slippage_bps, round(fees, 4) AS fees, round(net, 4) AS net, held
+FROM account_by_market ORDER BY turnover DESC, market LIMIT 10"""
 _QUESTIONS: Final = {
     "Funding now (rates are fractions per interval, the premium is the mark over the index)": _FUNDING,
     "Spread by market (quote currency and basis points, means over snapshots)": _SPREAD,
     "Volume by market (base units and quote turnover)": _VOLUME,
+    "The account by market (a simulated owner's, who trades at random)": _ACCOUNT,
 }
 
 
@@ -69,6 +81,9 @@ def run_demo(settings: Settings, seconds: float, markets: int, seed: int) -> Non
                     "ws_url": ws_url,
                     "publish_interval": PUBLISH_INTERVAL_S,
                     "markets": ("all",),
+                    "client_id": SecretStr(client_id(OWNER)),
+                    "client_key": SecretStr(client_key(seed, OWNER)),
+                    "account_interval": ACCOUNT_INTERVAL,
                 }
             )
         )
@@ -80,6 +95,7 @@ def run_demo(settings: Settings, seconds: float, markets: int, seed: int) -> Non
 def _simulated_exchange(markets: int, seed: int) -> Iterator[tuple[str, str]]:
     """A simulated exchange in a process of its own; yields its (REST, WebSocket) addresses."""
     command = [sys.executable, "-m", "recorder", "simulate", "--port", "0", "--rate", str(DEMO_RATE)]
+    command += ["--accounts", str(OWNER), "--account-activity", str(DEMO_ACTIVITY)]
     process = subprocess.Popen(  # noqa: S603  # our own program
         [*command, "--markets", str(markets), "--seed", str(seed)],
         stdout=subprocess.PIPE,

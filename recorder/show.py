@@ -1,4 +1,4 @@
-"""Prints rows and reports for a person, and runs the SQL prompt."""
+"""Prints rows and reports for a person."""
 
 import csv
 import json
@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final, Literal
 
 import duckdb
@@ -59,6 +60,12 @@ def show_answers(lake: Lake, text: str, form: Form) -> None:
             show_rows(rows, form)
 
 
+def plain(value: Decimal) -> str:
+    """A decimal with all its digits, without the zeros at its end and without an exponent."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def show_rows(relation: duckdb.DuckDBPyRelation | None, form: Form) -> None:
     """Print the rows of a query's result in the wanted form."""
     if relation is None:
@@ -105,7 +112,9 @@ def _is_prose(column: Sequence[str]) -> bool:
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
     table = Table(header_style="bold")
-    numeric = [any(isinstance(row[index], int | float) for row in rows[:50]) for index in range(len(names))]
+    numeric = [
+        any(isinstance(row[index], int | float | Decimal) for row in rows[:50]) for index in range(len(names))
+    ]
     for name, is_number in zip(names, numeric, strict=True):
         table.add_column(name, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
     for row in rows[:MAX_TABLE_ROWS]:
@@ -132,61 +141,18 @@ def _text(value: Any) -> Any:
         )
     if isinstance(value, list | dict):
         return json.dumps(_jsonable(value), default=str)
-    return value
+    return plain(value) if isinstance(value, Decimal) else value
 
 
 def _jsonable(value: Any) -> Any:
-    """A value as JSON has it: no NaN, no infinity; decimals become text by `default`."""
+    """A value as JSON has it: no NaN, no infinity; decimals become text."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, list):
         return [_jsonable(item) for item in value]
     if isinstance(value, dict):
         return {name: _jsonable(item) for name, item in value.items()}
-    return _text(value) if isinstance(value, datetime) else value
-
-
-def prompt(lake: Lake, form: Form) -> int:
-    """Read statements until the end of input, each ended by a semicolon; returns how many failed."""
-    failed = 0
-    interactive = sys.stdin.isatty()
-    if interactive:
-        import readline  # noqa: F401, PLC0415  # importing it gives input() its history and line editing
-
-        sys.stdout.write(
-            "DuckDB over the lake. Statements end with ';'. SHOW TABLES; lists the views. Ctrl-D ends.\n"
-        )
-    statement = ""
-    while True:
-        try:
-            line = input(("...> " if statement else "sql> ") if interactive else "")
-        except EOFError:
-            break
-        except KeyboardInterrupt:
-            sys.stdout.write("\n")
-            statement = ""
-            continue
-        if not statement and line.strip().lower() in ("exit", "quit", ".quit", ".exit", "\\q"):
-            break
-        statement = f"{statement}\n{line}" if statement else line
-        if line.rstrip().endswith(";"):
-            failed += _answer(lake, statement, form)
-            statement = ""
-    if statement.strip():
-        failed += _answer(lake, statement, form)
-    return failed
-
-
-def _answer(lake: Lake, statement: str, form: Form) -> int:
-    try:
-        show_answers(lake, statement, form)
-    except duckdb.Error as error:
-        sys.stderr.write(f"SQL: {error}\n")
-        return 1
-    except (KeyboardInterrupt, RuntimeError):  # DuckDB raises the latter when Ctrl-C stops a query
-        sys.stderr.write("interrupted\n")
-        return 1
-    return 0
+    return _text(value) if isinstance(value, datetime | Decimal) else value
 
 
 def show_status(report: dict[str, Any]) -> None:

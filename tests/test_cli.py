@@ -123,7 +123,7 @@ class TestSql:
         )
         [row] = [json.loads(line) for line in done.stdout.splitlines()]
         assert row["bids"][0] == {"price": 100.0, "quantity": 3.0}
-        assert row["insurance"] == "10500.45426906585552617850"
+        assert row["insurance"] == "10500.4542690658555261785"
 
     def test_csv_holds_level_lists_as_json_and_json_has_no_nan(self, data_dir):
         book_row = recorder("sql", "SELECT bids FROM depth", "--format", "csv", "--data-dir", data_dir)

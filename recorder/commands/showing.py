@@ -99,7 +99,8 @@ def sql(
     import duckdb  # noqa: PLC0415
 
     from analytics import LakeNotFoundError, open_lake  # noqa: PLC0415
-    from recorder.show import prompt, show_answers  # noqa: PLC0415
+    from recorder.prompt import prompt  # noqa: PLC0415
+    from recorder.show import show_answers  # noqa: PLC0415
 
     try:
         lake = open_lake(settings.data_dir, tail=tail)
