@@ -41,7 +41,7 @@ from recorder.exchange.records import (
 from recorder.lake.decoding.harvest import Harvest, Row
 from recorder.lake.decoding.rows import PRECISE_LIMIT, PRECISE_STEP, PRECISION, Origin
 from recorder.lake.store.account import COLUMNS, Column
-from recorder.lake.store.tables import (
+from recorder.lake.store.account_tables import (
     ACCOUNT_ASSETS,
     ACCOUNT_FILLS,
     ACCOUNT_LEDGER,
@@ -49,8 +49,8 @@ from recorder.lake.store.tables import (
     ACCOUNT_ORDERS,
     ACCOUNT_POSITIONS,
     ACCOUNT_STOP_ORDERS,
-    Table,
 )
+from recorder.lake.store.table import Table
 
 _TABLE_OF: Final[dict[type, Table]] = {
     Asset: ACCOUNT_ASSETS,

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from recorder.exchange.endpoints import ORDER_DEALS
 from recorder.lake.decoding.harvest import Record
-from recorder.lake.store.tables import ACCOUNT_FILLS
+from recorder.lake.store.account_tables import ACCOUNT_FILLS
 
 Same: TypeAlias = tuple[str, int, int, Decimal, Decimal]
 """Market, order, time in us, price and quantity: what equal fills have in common."""

@@ -14,7 +14,8 @@ from recorder.journal.record import frame_lines, rest_line
 from recorder.lake.decoding.account import ACCOUNT_CALLS
 from recorder.lake.decoding.decoder import Decoder
 from recorder.lake.store.account import COLUMNS
-from recorder.lake.store.tables import ACCOUNT, PRECISE
+from recorder.lake.store.account_tables import ACCOUNT
+from recorder.lake.store.table import PRECISE
 
 FRAMES = Path(__file__).parents[2] / "fixtures" / "frames"
 T0 = 1_697_619_600_000_000_000

@@ -10,8 +10,8 @@ from journals import Recorder
 from recorder.lake.proving.rebuild import verify
 from recorder.lake.publishing.follow import publish_once
 from recorder.lake.publishing.publisher import Publisher
+from recorder.lake.store.account_tables import ACCOUNT
 from recorder.lake.store.manifest import WHOLE_DAY, read_files
-from recorder.lake.store.tables import ACCOUNT
 
 TIME_S = 1_723_161_255.123456
 FILL = {"order_id": 7, "market": "AAA", "time": TIME_S, "price": "10.5", "amount": "0.1", "role": 1}
