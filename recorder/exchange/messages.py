@@ -312,8 +312,8 @@ def optional_decimal(value: object, field: str) -> str | None:
 
 
 def integer(value: object, field: str) -> int:
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
-        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
+        value = int(value)  # an id of 19 digits, as the exchange's document has them, may fit
     if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
         raise ProtocolError(f"{field} is not an integer")
     return value

@@ -100,6 +100,15 @@ def test_leverage_and_margin_are_rows_of_what_was_asked_for():
     assert (row["market"], row["position_id"], row["margin_addable"] is not None) == ("BBB", 7, True)
 
 
+def test_an_id_of_19_digits_is_read_as_a_number_and_as_a_text():
+    asked = {"market": "BBB", "position_id": "1693809549574678795"}
+    [row] = rows(of_answer("margin_adjustable", literal("margin_adjustable"), **asked), "account_leverage")
+    assert row["position_id"] == 1_693_809_549_574_678_795
+    for order_id in (2**63 - 1, str(2**63 - 1)):
+        [row] = rows(of_push("order", {"order_id": order_id, "market": "AAA"}), "account_orders")
+        assert row["order_id"] == 2**63 - 1
+
+
 @pytest.mark.parametrize(
     ("text", "fits"),
     [
