@@ -22,9 +22,11 @@ class RestError(Exception):
 class DeniedError(RestError):
     """A signed call that the venue does not take for the client's own: `denial` says why."""
 
-    def __init__(self, message: str, denial: Denial, code: int | None) -> None:
+    def __init__(self, message: str, denial: Denial, code: int | None, *, told_time: bool = False) -> None:
+        """`told_time`: what is wrong with the time, or that nothing is, came with it."""
         super().__init__(f"{message}: {denial.value}", retryable=False, code=code)
         self.denial = denial
+        self.told_time = told_time
 
 
 class NoCredentialsError(Exception):

@@ -22,10 +22,12 @@ from recorder.exchange.answers import Answer, parse_answer
 from recorder.exchange.clock import VenueClock, told_time
 from recorder.exchange.endpoints import ENDPOINTS, MARKET_LIST, Endpoint, path_of
 from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError
-from recorder.exchange.refusals import Denial, denial, retryable
-from recorder.exchange.signing import Credentials, sign, without_signature
+from recorder.exchange.refusals import Denial, denial, hint, retryable
+from recorder.exchange.signing import TS_WINDOW_S, Credentials, sign, without_signature
 
 TIMEOUT_S: Final = 15.0
+OK: Final = 200
+"""Other answers may hold the venue's envelope, too, and then say why in it."""
 NONCE_BYTES: Final = 16
 CUT: Final = b"(cut)"
 _CLIENT_ID: Final = re.compile(rb'(client_id(?:=|%3D|"\s*:\s*"?))[^&"\s<>]+')
@@ -91,6 +93,8 @@ class RestClient:
         them, below /open/api/2.
         """
         self.clock = VenueClock()
+        self._tells_time = False
+        self._signed_off_s = 0.0
         self._base_url = base_url.rstrip("/")
         self._journal = journal or _Nowhere()
         self._credentials = credentials
@@ -135,11 +139,25 @@ class RestClient:
         except DeniedError as error:
             # Neither was carried out. A clock is known better now; but where requests are sent twice, the
             # first one may have been, and what trades is not sent a third time.
-            again = error.denial is Denial.WRONG_TIME
+            again = await self._time_was_wrong(error, urgent=urgent)
             again |= error.denial is Denial.USED_NONCE and endpoint.access == "account"
             if not again:
                 raise
         return await self._in_turn(endpoint, asked, urgent=urgent)
+
+    async def _time_was_wrong(self, error: DeniedError, *, urgent: bool) -> bool:
+        """Whether what was denied may be taken with the time as it is known now.
+
+        A refusal need not tell the time, and its `Date` may be another machine's: a public answer is asked
+        what the venue itself says.
+        """
+        if error.denial not in (Denial.WRONG_TIME, Denial.WRONG_KEY):
+            return False
+        before_s = self._signed_off_s
+        if not error.told_time:
+            with contextlib.suppress(RestError):
+                await self._in_turn(MARKET_LIST, {}, urgent=urgent)
+        return error.denial is Denial.WRONG_TIME or abs(self.clock.offset_s - before_s) > TS_WINDOW_S / 2
 
     def _check_access(self, endpoint: Endpoint) -> None:
         if endpoint.access == "trading" and not self._trading:
@@ -178,13 +196,22 @@ class RestClient:
             endpoint.name, asked, came.status, came.body, t_ns=came.read_ns, asked_ns=asked_ns
         )
         answer = _read(endpoint, came)
-        told = told_time(answer.time if answer else None, came.headers.get("Date"))
-        if told is not None:
-            self.clock.saw(*told, asked_ns / 1e9, came.read_ns / 1e9)
-        if answer is None or answer.code != 0:
-            off_s = told[0] - int(signed["ts"]) if told is not None and signed else None
+        told = self._heed_time(answer, came, asked_ns)
+        if answer is None or answer.code != 0 or came.status != OK:
+            off_s = told - int(signed["ts"]) if told is not None and signed else None
             raise _refusal(endpoint, came, answer, off_s)
         return Given(answer.data, asked_ns)
+
+    def _heed_time(self, answer: Answer | None, came: _Came, asked_ns: int) -> float | None:
+        """The time that an answer tells. `Date` is the gateway's: it counts until the venue tells its own."""
+        time_s = answer.time if answer is not None else None
+        if time_s is not None and not self._tells_time:
+            self._tells_time, self.clock = True, VenueClock()
+        told = told_time(time_s, None if self._tells_time else came.headers.get("Date"))
+        if told is None:
+            return None
+        self.clock.saw(*told, asked_ns / 1e9, came.read_ns / 1e9)
+        return told[0]
 
     async def measure_clock(self) -> None:
         """Ask something, if nothing was answered yet: an answer tells the venue's time."""
@@ -200,6 +227,7 @@ class RestClient:
     def sign(self) -> dict[str, str]:
         """The parameters of a signature of now, by the venue's clock, with a nonce of its own."""
         assert self._credentials is not None
+        self._signed_off_s = self.clock.offset_s
         return sign(self._credentials, secrets.token_hex(NONCE_BYTES), self.clock.ts(time.time()))
 
     async def _send(self, endpoint: Endpoint, params: dict[str, str]) -> _Came:
@@ -241,26 +269,30 @@ def _without(body: bytes, signed: Mapping[str, str]) -> bytes:
 
 def _read(endpoint: Endpoint, came: _Came) -> Answer | None:
     """The venue's envelope; None where a gateway answered in its place."""
-    if came.status != 200:
-        return None
     try:
         return parse_answer(came.body)
     except ProtocolError as error:
+        if came.status != OK:
+            return None
         raise RestError(f"{_name(endpoint)}: {error}", retryable=True) from error
 
 
 def _refusal(endpoint: Endpoint, came: _Came, answer: Answer | None, off_s: float | None) -> RestError:
     """Why there is no data. `off_s` is how far the answer's time was from the one that was signed."""
     name = _name(endpoint)
-    if answer is None:
-        after = came.headers.get("Retry-After", "")
-        return RestError(
-            f"{name}: the venue answered HTTP {came.status}",
-            retryable=retryable(came.status, None),
-            retry_after_s=float(after) if after.isdecimal() else None,
-        )
+    after = came.headers.get("Retry-After", "")
+    retry_after_s = float(after) if after.isdecimal() else None
+    if answer is None or answer.code == 0:
+        message = f"{name}: the venue answered HTTP {came.status}{hint(came.status)}"
+        return RestError(message, retryable=retryable(came.status, None), retry_after_s=retry_after_s)
     message = f"{name}: code {answer.code} {answer.message}"
     denied = denial(answer.code, answer.message, off_s) if endpoint.access != "public" else None
+    told_time = answer.time is not None or (off_s is not None and abs(off_s) > TS_WINDOW_S)
     if denied is not None:
-        return DeniedError(message, denied, answer.code)
-    return RestError(message, retryable=retryable(came.status, answer.code), code=answer.code)
+        return DeniedError(message, denied, answer.code, told_time=told_time)
+    return RestError(
+        message,
+        retryable=retryable(came.status, answer.code),
+        retry_after_s=retry_after_s,
+        code=answer.code,
+    )

@@ -56,7 +56,6 @@ class TestSigned:
 
     async def test_a_public_call_is_not_signed(self):
         venue = SigningVenue([])
-        venue.wrong = lambda _: None
         async with gateway(venue) as url, RestClient(url, credentials=WHO) as client:
             await client.call(MARKET_LIST)
         assert venue.asked == [("GET", "/open/api/v2/market/list", {})]
@@ -80,12 +79,21 @@ class TestClock:
             await client.call(ASSET_QUERY)
             assert len(venue.asked) == asked + 1
 
+    @pytest.mark.parametrize("words", [{}, {"time": "timestamp expired"}])
+    async def test_where_a_refusal_does_not_tell_the_time_a_public_answer_is_asked(self, words):
+        venue = SigningVenue({"USDT": {}}, 7.0, words, tells_time="public")
+        async with gateway(venue) as url, RestClient(url, credentials=WHO) as client:
+            assert (await client.call(ASSET_QUERY)).data == {"USDT": {}}
+            assert client.clock.offset_s == pytest.approx(7.0, abs=0.1)
+            await client.call(ASSET_QUERY)
+        assert [path.rpartition("v2/")[2] for _, path, _ in venue.asked] == [
+            "asset/query", "market/list", "asset/query", "asset/query",
+        ]  # fmt: skip
+
     async def test_public_answers_measure_it_before_anything_is_signed(self):
         venue = SigningVenue({}, 60.0)
         async with gateway(venue) as url, RestClient(url, credentials=WHO) as client:
-            checked, venue.wrong = venue.wrong, lambda _: None
             await client.call(MARKET_LIST)
-            venue.wrong = checked
             await client.call(ASSET_QUERY)
         assert len(venue.asked) == 2
 
@@ -101,6 +109,12 @@ class TestDenied:
         error = await denied(SigningVenue({}), who=Credentials.of(ID, "another"))
         assert error.denial is Denial.WRONG_KEY
         assert "check the client's id and key" in str(error)
+
+    async def test_a_refusal_is_read_whatever_its_status_is(self):
+        venue = SigningVenue({})
+        venue.refusal_status = 401
+        error = await denied(venue, who=Credentials.of(ID, "another"))
+        assert (error.denial, error.code) == (Denial.WRONG_KEY, 1_010_313)
 
     async def test_a_wrong_time_that_no_answer_corrects(self):
         venue = SigningVenue({}, 60.0, {"time": "timestamp expired"}, tells_time="nowhere")
@@ -173,7 +187,7 @@ class TestNothingIsWrittenDown:
     def assert_nothing(self, venue_asked, *texts):
         secret = {KEY, ID}
         for _, _, params in venue_asked:
-            secret |= {params["nonce"], params["sign"]}
+            secret |= {params[name] for name in ("nonce", "sign") if name in params}
         assert [each for each in secret for text in texts if each in text] == []
 
     @pytest.mark.parametrize("repeats", ["url", "json"])
@@ -182,6 +196,8 @@ class TestNothingIsWrittenDown:
 
         async def handler(request):
             await venue(request)
+            if "/market/" in request.path:
+                return said(0, "success", [])
             if repeats == "url":
                 return web.Response(status=502, text=f"<h1>no way to {request.url}</h1>")
             params = dict(request.query)
