@@ -241,6 +241,7 @@ class AccountTask:
             tapped=False,
             listener=self._heed,
             signer=client.rest.sign,
+            redaction=client.rest.redaction,
             pushed=self._pushed,
         )
         self._connection.change([Topic(stream) for stream in PRIVATE_STREAMS], [])

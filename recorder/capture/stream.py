@@ -18,7 +18,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from recorder.capture.tap import TapConnection
 from recorder.client.backoff import Backoff
+from recorder.client.stream import UNHEARD
 from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError, Reply, Stream, Topic, parse
+from recorder.exchange.redaction import Redaction
 from recorder.exchange.session import Note, Output, Session, Signer, State
 
 HOUSEKEEPING_S: Final = 0.1
@@ -78,12 +80,14 @@ class StreamConnection:
         pause_s: float = 0.0,
         listener: Listener | None = None,
         signer: Signer | None = None,
+        redaction: Redaction | None = None,
         pushed: Callable[[bytes], None] | None = None,
     ) -> None:
         """`listener` is told every note after it was journalled.
 
         With a `signer` it is an account's: it may be silent for weeks, and how it is refused is for the
-        listener to tell. `pushed` is told each push of such a connection.
+        listener to tell; `redaction` cuts from its frames what signs them. `pushed` is told each push of such
+        a connection.
         """
         self.number = number
         self.stats = ConnectionStats()
@@ -94,6 +98,7 @@ class StreamConnection:
         self._listener = listener
         self._session = Session((), signer)
         self._signs = signer is not None
+        self._redaction = redaction
         self._pushed = pushed
         self._socket: ClientConnection | None = None
         self._fresh: list[tuple[int, list[bytes]]] = []
@@ -127,6 +132,8 @@ class StreamConnection:
 
     def received(self, recv_ns: int, frames: list[bytes]) -> None:
         """Append what one read brought. Nothing here may wait, parse or fail."""
+        if self._redaction is not None:
+            frames = [self._redaction.cut(frame) for frame in frames]
         self._journal.append_frames(recv_ns, self.number, frames)
         self._fresh.append((recv_ns, frames))
 
@@ -205,6 +212,7 @@ class StreamConnection:
             ping_timeout=KEEPALIVE_S,
             proxy=None,  # as the REST client: one set for browsers must not come between us and the venue
             user_agent_header=None,
+            logger=UNHEARD if self._signs else None,
         )
 
     async def _converse(self, socket: ClientConnection) -> str:

@@ -70,7 +70,9 @@ class Client:
         if any(topic.stream in PRIVATE_STREAMS for topic in topics) and not self.rest.signs:
             raise NoCredentialsError("a stream of the account: give the client its credentials")
         signer = self.rest.sign if self.rest.signs else None
-        return PushStream(self._ws_url, topics, signer, self.notices, self.rest.measure_clock)
+        return PushStream(
+            self._ws_url, topics, signer, self.rest.redaction, self.notices, self.rest.measure_clock
+        )
 
     async def __aenter__(self) -> Self:
         await self.rest.__aenter__()

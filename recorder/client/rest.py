@@ -5,7 +5,6 @@ from all that is written down: a question is kept without its signature, and so 
 """
 
 import contextlib
-import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -22,6 +21,7 @@ from recorder.exchange.answers import Answer, parse_answer
 from recorder.exchange.clock import VenueClock, told_time
 from recorder.exchange.endpoints import ENDPOINTS, MARKET_LIST, Endpoint, path_of
 from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError
+from recorder.exchange.redaction import Redaction, Signed
 from recorder.exchange.refusals import Denial, denial, hint, retryable
 from recorder.exchange.signing import TS_WINDOW_S, Credentials, sign, without_signature
 
@@ -29,8 +29,6 @@ TIMEOUT_S: Final = 15.0
 OK: Final = 200
 """Other answers may hold the venue's envelope, too, and then say why in it."""
 NONCE_BYTES: Final = 16
-CUT: Final = b"(cut)"
-_CLIENT_ID: Final = re.compile(rb'(client_id(?:=|%3D|"\s*:\s*"?))[^&"\s<>]+')
 
 
 class Journal(Protocol):
@@ -98,6 +96,7 @@ class RestClient:
         self._base_url = base_url.rstrip("/")
         self._journal = journal or _Nowhere()
         self._credentials = credentials
+        self.redaction = Redaction(credentials) if credentials is not None else None
         self._trading = trading
         self._body = body
         self._old_paths = old_paths
@@ -184,14 +183,10 @@ class RestClient:
     async def _ask(self, endpoint: Endpoint, asked: dict[str, str]) -> Given:
         asked_ns = time.time_ns()
         signed = {} if endpoint.access == "public" else self.sign()
-        try:
-            came = await self._send(endpoint, asked | signed)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            reason = _reason(error, signed)
-            self._journal.append_rest(endpoint.name, asked, None, None, reason, asked_ns=asked_ns)
-            raise RestError(f"{_name(endpoint)}: {reason}", retryable=True) from None
-        if signed:
-            came = replace(came, body=_without(came.body, signed))
+        came = await self._send(endpoint, Signed(asked | signed))
+        if isinstance(came, str):
+            self._journal.append_rest(endpoint.name, asked, None, None, came, asked_ns=asked_ns)
+            raise RestError(f"{_name(endpoint)}: {came}", retryable=True)
         self._journal.append_rest(
             endpoint.name, asked, came.status, came.body, t_ns=came.read_ns, asked_ns=asked_ns
         )
@@ -227,10 +222,24 @@ class RestClient:
     def sign(self) -> dict[str, str]:
         """The parameters of a signature of now, by the venue's clock, with a nonce of its own."""
         assert self._credentials is not None
+        assert self.redaction is not None
         self._signed_off_s = self.clock.offset_s
-        return sign(self._credentials, secrets.token_hex(NONCE_BYTES), self.clock.ts(time.time()))
+        ts = self.clock.ts(time.time())
+        signed = Signed(sign(self._credentials, secrets.token_hex(NONCE_BYTES), ts))
+        self.redaction.remember(signed)
+        return signed
 
-    async def _send(self, endpoint: Endpoint, params: dict[str, str]) -> _Came:
+    async def _send(self, endpoint: Endpoint, params: dict[str, str]) -> _Came | str:
+        """What came, or why nothing did: without what signed it, whoever tells of it."""
+        cut = self.redaction
+        try:
+            came = await self._exchange(endpoint, params)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            reason = str(error) or f"no answer within {TIMEOUT_S:.0f} s"
+            return reason if cut is None else cut.cut_text(reason)
+        return came if cut is None else replace(came, body=cut.cut(came.body))
+
+    async def _exchange(self, endpoint: Endpoint, params: dict[str, str]) -> _Came:
         assert self._session is not None, "use the client as a context manager"
         reads, form = endpoint.method == "GET", self._body == "form"
         request = self._session.request(
@@ -253,18 +262,6 @@ class RestClient:
 
 def _name(endpoint: Endpoint) -> str:
     return f"{endpoint.method} {endpoint.path}"
-
-
-def _reason(error: Exception, signed: Mapping[str, str]) -> str:
-    reason = str(error) or f"no answer within {TIMEOUT_S:.0f} s"
-    return _without(reason.encode(), signed).decode() if signed else reason
-
-
-def _without(body: bytes, signed: Mapping[str, str]) -> bytes:
-    """An answer that repeats what was signed, without it."""
-    for name in ("sign", "nonce"):
-        body = body.replace(signed[name].encode(), CUT)
-    return _CLIENT_ID.sub(rb"\1" + CUT, body)
 
 
 def _read(endpoint: Endpoint, came: _Came) -> Answer | None:

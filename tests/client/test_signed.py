@@ -2,6 +2,7 @@
 
 import json
 import logging
+import traceback
 
 import pytest
 from aiohttp import web
@@ -246,6 +247,16 @@ class TestNothingIsWrittenDown:
                     await client.call(ASSET_QUERY)
         assert elsewhere == []
         self.assert_nothing(venue.asked, repr(journal.rest), told(caught.value))
+
+    async def test_where_nobody_answers_not_even_in_a_tracebacks_locals(self):
+        async with RestClient("http://127.0.0.1:9", credentials=WHO) as client:
+            with pytest.raises(RestError) as caught:
+                await client.call(ASSET_QUERY)
+        told_of = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+        shown = "".join(told_of.format())
+        assert caught.value.__context__ is None
+        assert "Signed(" in shown
+        self.assert_nothing([], shown)
 
     async def test_of_a_success(self, journal):
         venue = SigningVenue({"USDT": {"available": "1"}})
