@@ -15,19 +15,18 @@ from typing import Any, Final, Literal, Protocol, Self
 
 import aiohttp
 
+from recorder.client.came import OK, Came, name_of, read, refusal
 from recorder.client.errors import DeniedError, NoCredentialsError, RestError, TradingNotAllowedError
 from recorder.client.throttle import Throttle, Turns
-from recorder.exchange.answers import Answer, parse_answer
+from recorder.exchange.answers import Answer
 from recorder.exchange.clock import VenueClock, told_time
 from recorder.exchange.endpoints import ENDPOINTS, MARKET_LIST, Endpoint, path_of
-from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError
+from recorder.exchange.messages import MAX_FRAME_BYTES
 from recorder.exchange.redaction import Redaction, Signed
-from recorder.exchange.refusals import Denial, denial, hint, retryable
+from recorder.exchange.refusals import Denial
 from recorder.exchange.signing import TS_WINDOW_S, Credentials, sign, without_signature
 
 TIMEOUT_S: Final = 15.0
-OK: Final = 200
-"""Other answers may hold the venue's envelope, too, and then say why in it."""
 NONCE_BYTES: Final = 16
 
 
@@ -58,16 +57,6 @@ class Given:
 
     data: Any
     asked_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Came:
-    """An answer as it came, and when (ns) its last byte was read."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    read_ns: int
 
 
 class RestClient:
@@ -161,10 +150,10 @@ class RestClient:
     def _check_access(self, endpoint: Endpoint) -> None:
         if endpoint.access == "trading" and not self._trading:
             raise TradingNotAllowedError(
-                f"{_name(endpoint)} changes something, and this client only reads: make it with trading=True"
+                f"{name_of(endpoint)} changes something, and this client only reads: make it with trading=True"
             )
         if endpoint.access != "public" and self._credentials is None:
-            raise NoCredentialsError(f"{_name(endpoint)} is of an account: give the client its credentials")
+            raise NoCredentialsError(f"{name_of(endpoint)} is of an account: give the client its credentials")
 
     async def _in_turn(self, endpoint: Endpoint, asked: dict[str, str], *, urgent: bool) -> Given:
         throttle = self._throttles[endpoint.name]
@@ -186,18 +175,18 @@ class RestClient:
         came = await self._send(endpoint, Signed(asked | signed))
         if isinstance(came, str):
             self._journal.append_rest(endpoint.name, asked, None, None, came, asked_ns=asked_ns)
-            raise RestError(f"{_name(endpoint)}: {came}", retryable=True)
+            raise RestError(f"{name_of(endpoint)}: {came}", retryable=True)
         self._journal.append_rest(
             endpoint.name, asked, came.status, came.body, t_ns=came.read_ns, asked_ns=asked_ns
         )
-        answer = _read(endpoint, came)
+        answer = read(endpoint, came)
         told = self._heed_time(answer, came, asked_ns)
         if answer is None or answer.code != 0 or came.status != OK:
             off_s = told - int(signed["ts"]) if told is not None and signed else None
-            raise _refusal(endpoint, came, answer, off_s)
+            raise refusal(endpoint, came, answer, off_s)
         return Given(answer.data, asked_ns)
 
-    def _heed_time(self, answer: Answer | None, came: _Came, asked_ns: int) -> float | None:
+    def _heed_time(self, answer: Answer | None, came: Came, asked_ns: int) -> float | None:
         """The time that an answer tells. `Date` is the gateway's: it counts until the venue tells its own."""
         time_s = answer.time if answer is not None else None
         if time_s is not None and not self._tells_time:
@@ -229,7 +218,7 @@ class RestClient:
         self.redaction.remember(signed)
         return signed
 
-    async def _send(self, endpoint: Endpoint, params: dict[str, str]) -> _Came | str:
+    async def _send(self, endpoint: Endpoint, params: dict[str, str]) -> Came | str:
         """What came, or why nothing did: without what signed it, whoever tells of it."""
         cut = self.redaction
         try:
@@ -239,7 +228,7 @@ class RestClient:
             return reason if cut is None else cut.cut_text(reason)
         return came if cut is None else replace(came, body=cut.cut(came.body))
 
-    async def _exchange(self, endpoint: Endpoint, params: dict[str, str]) -> _Came:
+    async def _exchange(self, endpoint: Endpoint, params: dict[str, str]) -> Came:
         assert self._session is not None, "use the client as a context manager"
         reads, form = endpoint.method == "GET", self._body == "form"
         request = self._session.request(
@@ -257,39 +246,4 @@ class RestClient:
                 body += chunk
                 if len(body) > MAX_FRAME_BYTES:
                     raise aiohttp.ClientPayloadError(f"the answer is larger than {MAX_FRAME_BYTES} bytes")
-            return _Came(response.status, response.headers, bytes(body), time.time_ns())
-
-
-def _name(endpoint: Endpoint) -> str:
-    return f"{endpoint.method} {endpoint.path}"
-
-
-def _read(endpoint: Endpoint, came: _Came) -> Answer | None:
-    """The venue's envelope; None where a gateway answered in its place."""
-    try:
-        return parse_answer(came.body)
-    except ProtocolError as error:
-        if came.status != OK:
-            return None
-        raise RestError(f"{_name(endpoint)}: {error}", retryable=True) from error
-
-
-def _refusal(endpoint: Endpoint, came: _Came, answer: Answer | None, off_s: float | None) -> RestError:
-    """Why there is no data. `off_s` is how far the answer's time was from the one that was signed."""
-    name = _name(endpoint)
-    after = came.headers.get("Retry-After", "")
-    retry_after_s = float(after) if after.isdecimal() else None
-    if answer is None or answer.code == 0:
-        message = f"{name}: the venue answered HTTP {came.status}{hint(came.status)}"
-        return RestError(message, retryable=retryable(came.status, None), retry_after_s=retry_after_s)
-    message = f"{name}: code {answer.code} {answer.message}"
-    denied = denial(answer.code, answer.message, off_s) if endpoint.access != "public" else None
-    told_time = answer.time is not None or (off_s is not None and abs(off_s) > TS_WINDOW_S)
-    if denied is not None:
-        return DeniedError(message, denied, answer.code, told_time=told_time)
-    return RestError(
-        message,
-        retryable=retryable(came.status, answer.code),
-        retry_after_s=retry_after_s,
-        code=answer.code,
-    )
+            return Came(response.status, response.headers, bytes(body), time.time_ns())
