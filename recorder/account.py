@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from recorder.capture.account import AccountRounds, Snapshot
+from recorder.capture.account import TRIES, AccountRounds, Snapshot
 from recorder.capture.asked import Asked, read_asked
 from recorder.capture.stream import StreamConnection
 from recorder.client.client import Client
@@ -149,6 +149,7 @@ class AccountTask:
                 journal=self._journal,
                 limits=settings.limits_dir,
                 old_paths=settings.position_api == "2",
+                tries=TRIES,
             ) as client,
             asyncio.TaskGroup() as group,
         ):

@@ -46,7 +46,12 @@ def refusal(endpoint: Endpoint, came: Came, answer: Answer | None, off_s: float 
     retry_after_s = float(after) if after.isdecimal() else None
     if answer is None or answer.code == 0:
         message = f"{name}: the venue answered HTTP {came.status}{hint(came.status)}"
-        return RestError(message, retryable=retryable(came.status, None), retry_after_s=retry_after_s)
+        return RestError(
+            message,
+            retryable=retryable(came.status, None),
+            retry_after_s=retry_after_s,
+            status=came.status,
+        )
     message = f"{name}: code {answer.code} {answer.message}"
     denied = denial(answer.code, answer.message, off_s) if endpoint.access != "public" else None
     told_time = answer.time is not None or (off_s is not None and abs(off_s) > TS_WINDOW_S)

@@ -43,8 +43,10 @@ class Client:
         body: Literal["form", "json"] = "form",
         old_paths: bool = False,
         page_size: int = PAGE_SIZE,
+        tries: int = 1,
     ) -> None:
-        """As for RestClient; `page_size` is how many records a page of a list is asked to have."""
+        """As for RestClient; `page_size` is how many records a page of a list is asked to have, `tries` how
+        often something of the account is asked that may succeed later, before its error is raised."""
         self.rest = RestClient(
             rest_url,
             journal,
@@ -56,7 +58,7 @@ class Client:
         )
         self.notices: Counter[str] = Counter()
         self.market = MarketCalls(self.rest, self.notices)
-        self.account = AccountCalls(self.rest, self.notices, page_size)
+        self.account = AccountCalls(self.rest, self.notices, page_size, tries)
         self.trading = TradingCalls(self.rest)
         self._ws_url = ws_url
 

@@ -20,13 +20,14 @@ from recorder.client.errors import DeniedError, NoCredentialsError, RestError, T
 from recorder.client.throttle import Throttle, Turns
 from recorder.exchange.answers import Answer
 from recorder.exchange.clock import VenueClock, told_time
-from recorder.exchange.endpoints import ENDPOINTS, MARKET_LIST, Endpoint, path_of
+from recorder.exchange.endpoints import ENDPOINTS, MARKET_LIST, WRITTEN_OLD, Endpoint, path_of
 from recorder.exchange.messages import MAX_FRAME_BYTES
 from recorder.exchange.redaction import Redaction, Signed
 from recorder.exchange.refusals import Denial
 from recorder.exchange.signing import TS_WINDOW_S, Credentials, sign, without_signature
 
 TIMEOUT_S: Final = 15.0
+NOT_FOUND: Final = 404
 NONCE_BYTES: Final = 16
 
 
@@ -76,8 +77,8 @@ class RestClient:
         """`limits` is the directory in which processes keep the venue's limits together.
 
         Without `trading` nothing can be changed by this client. `body` is how a POST is sent: the document's
-        tables say JSON, its samples send a form. `old_paths` asks for positions where the document writes
-        them, below /open/api/2.
+        tables say JSON, its samples send a form. `old_paths` asks for positions first where the document
+        writes them, below /open/api/2; where a venue has no such place, the other one is asked.
         """
         self.clock = VenueClock()
         self._tells_time = False
@@ -123,7 +124,7 @@ class RestClient:
         self._check_access(endpoint)
         asked = without_signature(params or {})
         try:
-            return await self._in_turn(endpoint, asked, urgent=urgent)
+            return await self._in_place(endpoint, asked, urgent=urgent)
         except DeniedError as error:
             # Neither was carried out. A clock is known better now; but where requests are sent twice, the
             # first one may have been, and what trades is not sent a third time.
@@ -147,10 +148,21 @@ class RestClient:
                 await self._in_turn(MARKET_LIST, {}, urgent=urgent)
         return error.denial is Denial.WRONG_TIME or abs(self.clock.offset_s - before_s) > TS_WINDOW_S / 2
 
+    async def _in_place(self, endpoint: Endpoint, asked: dict[str, str], *, urgent: bool) -> Given:
+        """A call of which document and siblings write two paths: the other one, where there is none."""
+        try:
+            return await self._in_turn(endpoint, asked, urgent=urgent)
+        except RestError as error:
+            if endpoint not in WRITTEN_OLD or error.status != NOT_FOUND:
+                raise
+            self._old_paths = not self._old_paths
+        return await self._in_turn(endpoint, asked, urgent=urgent)
+
     def _check_access(self, endpoint: Endpoint) -> None:
         if endpoint.access == "trading" and not self._trading:
             raise TradingNotAllowedError(
-                f"{name_of(endpoint)} changes something, and this client only reads: make it with trading=True"
+                f"{name_of(endpoint)} changes something, and this client only reads: make it with "
+                "trading=True"
             )
         if endpoint.access != "public" and self._credentials is None:
             raise NoCredentialsError(f"{name_of(endpoint)} is of an account: give the client its credentials")

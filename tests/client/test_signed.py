@@ -67,6 +67,25 @@ class TestSigned:
             await client.call(POSITION_PENDING)
         assert venue.asked[0][1] == "/open/api/2/position/pending"
 
+    @pytest.mark.parametrize("old_paths", [False, True])
+    async def test_positions_are_found_at_either_place(self, old_paths):
+        here = "/open/api/v2" if old_paths else "/open/api/2"
+        asked = []
+
+        async def handler(request):
+            asked.append(request.path)
+            if not request.path.startswith(here):
+                raise web.HTTPNotFound
+            return said(0, "success", [])
+
+        async with (
+            gateway(handler) as url,
+            RestClient(url, credentials=WHO, old_paths=old_paths) as client,
+        ):
+            for _ in range(2):
+                assert (await client.call(POSITION_PENDING)).data == []
+        assert asked[1:] == [f"{here}/position/pending"] * 2
+
 
 class TestClock:
     @pytest.mark.parametrize("off_s", [-3_600.0, -7.0, 7.0, 3_600.0])
