@@ -22,7 +22,7 @@ from recorder.client.errors import DeniedError, RestError
 from recorder.config import Settings
 from recorder.exchange.account import OrderPush, PositionPush, read_private
 from recorder.exchange.messages import PRIVATE_STREAMS, ProtocolError, Topic, json_object
-from recorder.exchange.refusals import denial
+from recorder.exchange.refusals import Denial, denial
 from recorder.exchange.session import Note
 from recorder.exchange.signing import Credentials
 from recorder.journal.writer import JournalWriter
@@ -83,7 +83,6 @@ class AccountTask:
         self._journal = journal
         self._markets = markets
         self._wanted = asyncio.Event()
-        self._tried = asyncio.Event()
         self._rounds: AccountRounds | None = None
         self._connection: StreamConnection | None = None
         self._wide_at_s: float | None = None
@@ -164,7 +163,6 @@ class AccountTask:
             if self._wanted.is_set():
                 self._wanted.clear()
                 await self._snapshot(rounds)
-                self._tried.set()
             self._want_all(rounds)
             if rounds.waiting and not self._failures.get("REST"):
                 found = Snapshot()
@@ -233,8 +231,8 @@ class AccountTask:
     # --- streams ------------------------------------------------------------------------------------------
 
     async def _listen(self, client: Client, ws_url: str) -> None:
-        """The private streams, signed in anew on each connection. The first round tells the venue's clock."""
-        await self._tried.wait()
+        """The private streams, signed in anew on each connection, by the venue's clock."""
+        await client.rest.measure_clock()
         self._connection = StreamConnection(
             ACCOUNT_CONNECTION,
             ws_url,
@@ -256,6 +254,8 @@ class AccountTask:
         if note.kind == "denied":
             code, words = note.fields.get("code"), str(note.fields.get("error", ""))
             meant = denial(code, words)
+            if meant is Denial.WRONG_TIME:
+                self._wanted.set()  # a round tells the venue's clock
             self._tell("streams", f"code {code} {words}{f': {meant.value}' if meant is not None else ''}")
         elif self._denied:
             return  # what follows from it

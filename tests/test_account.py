@@ -141,6 +141,18 @@ async def test_after_a_lost_connection_it_signs_in_again_and_takes_a_snapshot(tm
 
 
 @pytest.mark.long
+async def test_the_streams_wait_for_no_snapshot(tmp_path):
+    fault = (Fault("http", at=0.0, seconds=600.0, status=502, path="/open/api/v2/asset"),)
+    async with exchange_of_one(limits=False, faults=fault) as exchange:
+        process = start(tmp_path, exchange)
+        try:
+            await until(lambda: said(tmp_path)[1].get("stream") == "live", 20, "the streams")
+            assert said(tmp_path)[1]["snapshots"] == 0
+        finally:
+            assert await ended(process) == 0
+
+
+@pytest.mark.long
 async def test_a_wrong_key_is_told_once_and_leaves_market_data_as_it_is(tmp_path):
     async with (
         exchange_of_one() as exchange,

@@ -99,6 +99,9 @@ class RestClient:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+        if self.signs:
+            # Where a connection is lost the library sends a GET again, with the nonce that the venue knows.
+            self._session._retry_connection = False  # noqa: SLF001  # no public name; a test holds it
         return self
 
     async def __aexit__(

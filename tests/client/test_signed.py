@@ -55,6 +55,23 @@ class TestSigned:
                 await client.call(ASSET_QUERY)
         assert len(venue.nonces) == 5
 
+    async def test_no_nonce_is_sent_twice_where_the_venue_hangs_up(self):
+        venue = SigningVenue({})
+
+        async def handler(request):
+            answer = await venue(request)
+            if len(venue.asked) % 2 == 0:
+                request.transport.abort()
+            return answer
+
+        async with gateway(handler) as url, RestClient(url, credentials=WHO) as client:
+            for _ in range(2):
+                await client.call(ASSET_QUERY)
+                with pytest.raises(RestError, match="disconnected") as caught:
+                    await client.call(ASSET_QUERY)
+                assert caught.value.retryable
+        assert len(venue.asked) == len({params["nonce"] for _, _, params in venue.asked}) == 4
+
     async def test_a_public_call_is_not_signed(self):
         venue = SigningVenue([])
         async with gateway(venue) as url, RestClient(url, credentials=WHO) as client:
