@@ -37,6 +37,8 @@ RETRY_S: Final = 30.0
 """After a question that failed in a way that passes."""
 MENDED_S: Final = 60.0
 """After a failure that nobody foresaw."""
+LATE_EVERY_S: Final = 60.0
+"""How often a signature of the streams that came too late is made anew at once."""
 POLL_S: Final = 1.0
 FLUSH_S: Final = 10.0
 STOP_S: Final = 5.0
@@ -87,6 +89,8 @@ class AccountTask:
         self._connection: StreamConnection | None = None
         self._wide_at_s: float | None = None
         self._denied = False
+        self._is_late = False
+        self._late_at_s = -LATE_EVERY_S
         self._snapshots = 0
         self._snapshot_ns: int | None = None
         self._failures: dict[str, str] = {}
@@ -187,6 +191,9 @@ class AccountTask:
         found = await self._asking(rounds.snapshot())
         if found is None:
             return
+        if self._is_late and self._connection is not None:
+            self._is_late = False
+            self._connection.sign_soon()
         self._snapshots += 1
         self._snapshot_ns = time.time_ns()
         if found.unexplained:
@@ -254,7 +261,8 @@ class AccountTask:
         if note.kind == "denied":
             code, words = note.fields.get("code"), str(note.fields.get("error", ""))
             meant = denial(code, words)
-            if meant is Denial.WRONG_TIME:
+            if meant is Denial.WRONG_TIME and time.monotonic() - self._late_at_s > LATE_EVERY_S:
+                self._late_at_s, self._is_late = time.monotonic(), True
                 self._wanted.set()  # a round tells the venue's clock
             self._tell("streams", f"code {code} {words}{f': {meant.value}' if meant is not None else ''}")
         elif self._denied:

@@ -21,7 +21,8 @@ from recorder.client.backoff import Backoff
 from recorder.client.stream import UNHEARD
 from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError, Reply, Stream, Topic, parse
 from recorder.exchange.redaction import Redaction
-from recorder.exchange.session import Note, Output, Session, Signer, State
+from recorder.exchange.session import Note, Output, Session, State
+from recorder.exchange.signin import Signer
 
 HOUSEKEEPING_S: Final = 0.1
 OPEN_TIMEOUT_S: Final = 10.0
@@ -127,6 +128,10 @@ class StreamConnection:
             self._wanted_add.pop(topic, None)
             if topic in self._session.topics:
                 self._wanted_drop[topic] = None
+
+    def sign_soon(self) -> None:
+        """Sign in again now rather than a minute after it was refused."""
+        self._session.sign_soon()
 
     # --- the receive path -------------------------------------------------------------------------
 

@@ -39,7 +39,8 @@ from recorder.exchange.messages import (
 )
 from recorder.exchange.redaction import Redaction
 from recorder.exchange.refusals import Denial, denial
-from recorder.exchange.session import Note, Output, Session, Signer, State
+from recorder.exchange.session import Note, Output, Session, State
+from recorder.exchange.signin import Signer
 
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0

@@ -71,10 +71,13 @@ def encode_ping(request_id: int) -> str:
     return _request("ping", {}, request_id)
 
 
-def encode_sign(signature: Mapping[str, str], request_id: int) -> str:
-    """The text that signs a connection in: the exchange's samples call it `sign`, its table
-    `subscribe.sign`."""
-    return _request("sign", dict(signature), request_id)
+SIGN_WORDS: Final = ("sign", "subscribe.sign")
+"""As the exchange's samples call it, and its table."""
+
+
+def encode_sign(signature: Mapping[str, str], request_id: int, word: str = SIGN_WORDS[0]) -> str:
+    """The text that signs a connection in."""
+    return _request(word, dict(signature), request_id)
 
 
 def _request(method: str, params: dict[str, str], request_id: int) -> str:
