@@ -19,9 +19,10 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from recorder.capture.tap import TapConnection
 from recorder.client.backoff import Backoff
 from recorder.client.stream import UNHEARD
+from recorder.exchange.lifecycle import State
 from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError, Reply, Stream, Topic, parse
 from recorder.exchange.redaction import Redaction
-from recorder.exchange.session import Note, Output, Session, State
+from recorder.exchange.session import Note, Output, Session
 from recorder.exchange.signin import Signer
 
 HOUSEKEEPING_S: Final = 0.1

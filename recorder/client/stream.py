@@ -24,6 +24,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from recorder.client.backoff import Backoff
 from recorder.client.errors import DeniedError
 from recorder.exchange.account import PrivatePush, read_private
+from recorder.exchange.lifecycle import State
 from recorder.exchange.messages import (
     MAX_FRAME_BYTES,
     PRIVATE_STREAMS,
@@ -39,7 +40,7 @@ from recorder.exchange.messages import (
 )
 from recorder.exchange.redaction import Redaction
 from recorder.exchange.refusals import Denial, denial
-from recorder.exchange.session import Note, Output, Session, State
+from recorder.exchange.session import Note, Output, Session
 from recorder.exchange.signin import Signer
 
 OPEN_TIMEOUT_S: Final = 10.0

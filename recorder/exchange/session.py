@@ -1,14 +1,6 @@
-"""One connection's conversation with the venue, as a state table. Pure: texts and `now` in, texts out.
+"""One connection's conversation with the venue. Pure: texts and `now` in, texts out.
 
-        DIAL            OPENED              SETTLED
-  DOWN ------> DIALLING ------> SUBSCRIBING -------> LIVE
-    ^             |               |    ^ |            | |
-    |    LOST     |               |    +-+ CHANGED    | | CHANGED: back to SUBSCRIBING
-    +-------------+---------------+-------------------+ |
-                                                        LOST: back to DOWN
-
-SUBSCRIBING means that some topic is neither confirmed nor refused. What is absent from the table is a
-violation: it raises, because it is our own mistake and never the venue's.
+`lifecycle` has the states of a connection.
 
 How a topic is confirmed. The shape of the venue's acknowledgement is not documented. A reply that repeats
 the request's id and carries no error confirms it; one with an error refuses it. A server that never
@@ -23,11 +15,11 @@ Silence. Every public stream has its own watchdog (`pace`). A silent stream is s
 not bring it back, the connection is given up.
 """
 
-import enum
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from recorder.exchange.lifecycle import TRANSITIONS, Event, SessionError, State
 from recorder.exchange.messages import (
     PRIVATE_STREAMS,
     ErrorInfo,
@@ -49,37 +41,6 @@ DEAD_AFTER_S: Final = 30.0
 MAX_PINGS: Final = 100
 """Unanswered pings that are remembered: a venue may never answer one."""
 RETRY_REFUSED_S: Final = 60.0
-
-
-class State(enum.Enum):
-    DOWN = "down"
-    DIALLING = "dialling"
-    SUBSCRIBING = "subscribing"
-    LIVE = "live"
-
-
-class Event(enum.Enum):
-    DIAL = "dial"
-    OPENED = "opened"
-    SETTLED = "settled"
-    CHANGED = "changed"
-    LOST = "lost"
-
-
-TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
-    (State.DOWN, Event.DIAL): State.DIALLING,
-    (State.DIALLING, Event.OPENED): State.SUBSCRIBING,
-    (State.DIALLING, Event.LOST): State.DOWN,
-    (State.SUBSCRIBING, Event.CHANGED): State.SUBSCRIBING,
-    (State.SUBSCRIBING, Event.SETTLED): State.LIVE,
-    (State.SUBSCRIBING, Event.LOST): State.DOWN,
-    (State.LIVE, Event.CHANGED): State.SUBSCRIBING,
-    (State.LIVE, Event.LOST): State.DOWN,
-}
-
-
-class SessionError(Exception):
-    """An event that the state table does not have: a mistake of the caller."""
 
 
 @dataclass(frozen=True, slots=True)
