@@ -51,7 +51,9 @@ def read_record(kind: type[T], item: object, notices: Notices, **beside: object)
 
 
 def read_records(kind: type[T], items: object, notices: Notices) -> list[T]:
-    """Records from a list; one that cannot be read is told and left out."""
+    """Records from a list (null stands for an empty one); one that cannot be read is told and left out."""
+    if items is None:
+        return []
     if not isinstance(items, list):
         raise ProtocolError(f"{kind.__name__.lower()}s are not a list")
     found: list[T] = []

@@ -46,6 +46,7 @@ ACCOUNT_FILLS: Final = _table(
 )
 ACCOUNT_LEDGER: Final = _table("account_ledger", ("ts_event", "ledger_id"), ("ledger_id",), _HAPPENED)
 ACCOUNT_LEVERAGE: Final = _table("account_leverage", ("market", "ts_recv", "seq"))
+ACCOUNT_ANSWERS: Final = _table("account_answers", ("ts_recv", "seq"))
 ACCOUNT: Final = (
     ACCOUNT_ASSETS,
     ACCOUNT_POSITIONS,
@@ -54,7 +55,9 @@ ACCOUNT: Final = (
     ACCOUNT_FILLS,
     ACCOUNT_LEDGER,
     ACCOUNT_LEVERAGE,
+    ACCOUNT_ANSWERS,
 )
 """What the venue tells of an account. Assets, positions and leverages are rows of each answer and push; an
 order is a row for each of its versions, by its content; a fill (which has no id: of equal ones `place`
-counts) and a line of the ledger are one row each."""
+counts) and a line of the ledger are one row each. Each answer is a row by itself, too: where it held nothing,
+it alone tells so."""

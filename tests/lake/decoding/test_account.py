@@ -141,10 +141,12 @@ def test_a_page_that_is_none_is_a_reject(data):
     assert (decoded.account, decoded.rejects.num_rows) == ({}, 1)
 
 
-def test_an_empty_page_and_a_refusal_are_nothing():
-    for body in (success({"records": []}), success({"records": None}), {"code": 20_002, "msg": "market"}):
+def test_an_empty_page_is_an_answer_alone_and_a_refusal_is_nothing():
+    for body in (success({"records": []}), success({"records": None})):
         decoded = of_answer("order_deals", body, market="A")
-        assert (decoded.account, decoded.rejects.num_rows) == ({}, 0)
+        assert (list(decoded.account), decoded.rejects.num_rows) == (["account_answers"], 0)
+    decoded = of_answer("order_deals", {"code": 20_002, "msg": "market"}, market="A")
+    assert (decoded.account, decoded.rejects.num_rows) == ({}, 0)
 
 
 def test_equal_fills_of_a_page_are_counted():
