@@ -11,6 +11,8 @@ from recorder.exchange.messages import ProtocolError
 from recorder.exchange.refusals import denial, hint, retryable
 from recorder.exchange.signing import TS_WINDOW_S
 
+MESSAGE_LIMIT: Final = 300
+"""Characters of the venue's words in an error; all of them are in the journal."""
 OK: Final = 200
 """Other answers may hold the venue's envelope, too, and then say why in it."""
 
@@ -52,7 +54,7 @@ def refusal(endpoint: Endpoint, came: Came, answer: Answer | None, off_s: float 
             retry_after_s=retry_after_s,
             status=came.status,
         )
-    message = f"{name}: code {answer.code} {answer.message}"
+    message = f"{name}: code {answer.code} {answer.message[:MESSAGE_LIMIT]}"
     denied = denial(answer.code, answer.message, off_s) if endpoint.access != "public" else None
     told_time = answer.time is not None or (off_s is not None and abs(off_s) > TS_WINDOW_S)
     if denied is not None:

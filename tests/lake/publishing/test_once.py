@@ -91,6 +91,13 @@ def test_no_positions_is_told_apart_from_not_asked(data_dir, lake):
     assert lake.rows("account_positions", "seq") == [(told[0][2],)]
 
 
+def test_no_fill_is_in_the_manifest_that_others_read(data_dir):
+    recorder = Recorder(data_dir).event("start", recorder="main")
+    recorder.at(1).answer("order_deals", {"records": [{**FILL, "price": "7654.321"}]}, page="1").stop()
+    publish_once(data_dir)
+    assert not [path for path in data_dir.glob("manifest*") if b"7654.321" in path.read_bytes()]
+
+
 def test_up_to_when_a_history_was_told_is_in_its_answers(data_dir, lake):
     recorder = Recorder(data_dir).event("start", recorder="main")
     asked = {"market": "AAA", "page": "2", "start_time": "1697619000", "end_time": "1697619536"}
