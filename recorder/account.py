@@ -123,8 +123,14 @@ class AccountTask:
             "failures": [f"{what}: {why}" for what, why in sorted(self._failures.items())],
             "unanswered": self._unanswered,
             "markets_waiting": len(self._rounds.waiting) if self._rounds is not None else 0,
-            "stream": self._connection.state if self._connection is not None else None,
+            "stream": self._stream_state(),
         }
+
+    def _stream_state(self) -> str | None:
+        """A connection that is not signed for lives, and brings nothing."""
+        if self._connection is None:
+            return None
+        return "refused" if "streams" in self._failures else self._connection.state
 
     async def _want(self) -> None:
         self._wanted.set()

@@ -168,7 +168,7 @@ async def test_a_wrong_key_is_told_once_and_leaves_market_data_as_it_is(tmp_path
     assert "check the client's id and key" in told
     assert "wrong-key-of-tests" not in told
     assert [failure.partition(":")[0] for failure in account["failures"]] == ["REST", "streams"]
-    assert "account: no snapshot yet" in shown.stdout
+    assert "account: no snapshot yet, streams refused" in shown.stdout
     assert (status["reconnects"], status["connections_up"]) == (0, status["connections"])
     assert len(Lake(tmp_path).rows("trades")) > 0
     assert Lake(tmp_path).rows("gaps", "*", "WHERE reason IN ('disconnect', 'silence')") == []

@@ -44,7 +44,9 @@ ACCOUNT_FILLS: Final = _table(
     ("market", "order_id", "ts_event", "price", "quantity", "place"),
     (*_HAPPENED, ("place", pa.int64())),
 )
-ACCOUNT_LEDGER: Final = _table("account_ledger", ("ts_event", "ledger_id"), ("ledger_id",), _HAPPENED)
+ACCOUNT_LEDGER: Final = _table(
+    "account_ledger", ("ts_event", "ledger_id", "asset"), ("ledger_id", "asset"), _HAPPENED
+)
 ACCOUNT_LEVERAGE: Final = _table("account_leverage", ("market", "ts_recv", "seq"))
 ACCOUNT_ANSWERS: Final = _table("account_answers", ("ts_recv", "seq"))
 ACCOUNT: Final = (

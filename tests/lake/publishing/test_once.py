@@ -70,6 +70,17 @@ def test_a_line_of_the_ledger_is_one_row(data_dir, lake):
     assert found == [(number, Decimal("13.5")) for number in range(1, 10)]
 
 
+def test_lines_of_two_currencies_may_have_the_same_number(data_dir, lake):
+    recorder = Recorder(data_dir).event("start", recorder="main")
+    for _ in range(2):
+        recorder.at(1).answer(
+            "asset_history", {"records": [{**LINE, "id": 1, "asset": name} for name in ("A", "B")]}
+        )
+    recorder.stop()
+    publish_once(data_dir)
+    assert sorted(lake.rows("account_ledger", "asset")) == [("A",), ("B",)]
+
+
 def test_assets_and_positions_are_rows_of_every_answer(data_dir, lake):
     recorder = Recorder(data_dir).event("start", recorder="main")
     for _ in range(2):
