@@ -24,7 +24,8 @@ from recorder.lake.days.compact import Day, compact_day, due_days
 from recorder.lake.days.merge import MERGED_COMPRESSION_LEVEL, WHOLE_HOUR, SortedFiles
 from recorder.lake.store.files import as_us, day_of, write_file
 from recorder.lake.store.manifest import Commit, FileInfo, Manifest, read_files
-from recorder.lake.store.tables import DEPTH, STATE, TABLES, TIME, TRADES, Table
+from recorder.lake.store.table import TIME, Table
+from recorder.lake.store.tables import DEPTH, STATE, TABLES, TRADES
 from recorder.lake.units import DAY_US, HOUR_US
 
 HOURS: Final = 4

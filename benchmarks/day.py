@@ -31,7 +31,8 @@ from recorder.lake.days.merge import WHOLE_HOUR
 from recorder.lake.publishing.publisher import Publisher
 from recorder.lake.store.files import PART_COMPRESSION_LEVEL, ParquetFile, day_of
 from recorder.lake.store.manifest import Commit, FileInfo, Manifest
-from recorder.lake.store.tables import COVERAGE, DEPTH, GAPS, KLINES, MARKETS, STATE, TRADES, Table
+from recorder.lake.store.table import Table
+from recorder.lake.store.tables import COVERAGE, DEPTH, GAPS, KLINES, MARKETS, STATE, TRADES
 from recorder.lake.units import HOUR_US
 from recorder.simulator.catalogue import MarketSpec, catalogue
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from recorder.lake.arrays import Bools, Floats, Ints
 from recorder.lake.store.columns import doubles, origin, over, table, timestamps
 from recorder.lake.store.files import as_us
-from recorder.lake.store.tables import COVERAGE, DEPTH, KLINES, LEVELS, MARKETS, PRECISE, STATE, TRADES
+from recorder.lake.store.table import PRECISE
+from recorder.lake.store.tables import COVERAGE, DEPTH, KLINES, LEVELS, MARKETS, STATE, TRADES
 from recorder.lake.units import DAY_US, MINUTE_US, SECOND_US
 from recorder.simulator.catalogue import MarketSpec
 

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from recorder.capture.account import AccountRounds, Snapshot
+from recorder.capture.account import TRIES, AccountRounds, Snapshot
 from recorder.capture.asked import Asked, read_asked
 from recorder.capture.stream import StreamConnection
 from recorder.client.client import Client
@@ -22,7 +22,7 @@ from recorder.client.errors import DeniedError, RestError
 from recorder.config import Settings
 from recorder.exchange.account import OrderPush, PositionPush, read_private
 from recorder.exchange.messages import PRIVATE_STREAMS, ProtocolError, Topic, json_object
-from recorder.exchange.refusals import denial
+from recorder.exchange.refusals import Denial, denial
 from recorder.exchange.session import Note
 from recorder.exchange.signing import Credentials
 from recorder.journal.writer import JournalWriter
@@ -37,6 +37,8 @@ RETRY_S: Final = 30.0
 """After a question that failed in a way that passes."""
 MENDED_S: Final = 60.0
 """After a failure that nobody foresaw."""
+LATE_EVERY_S: Final = 60.0
+"""How often a signature of the streams that came too late is made anew at once."""
 POLL_S: Final = 1.0
 FLUSH_S: Final = 10.0
 STOP_S: Final = 5.0
@@ -83,11 +85,12 @@ class AccountTask:
         self._journal = journal
         self._markets = markets
         self._wanted = asyncio.Event()
-        self._tried = asyncio.Event()
         self._rounds: AccountRounds | None = None
         self._connection: StreamConnection | None = None
         self._wide_at_s: float | None = None
         self._denied = False
+        self._is_late = False
+        self._late_at_s = -LATE_EVERY_S
         self._snapshots = 0
         self._snapshot_ns: int | None = None
         self._failures: dict[str, str] = {}
@@ -120,8 +123,14 @@ class AccountTask:
             "failures": [f"{what}: {why}" for what, why in sorted(self._failures.items())],
             "unanswered": self._unanswered,
             "markets_waiting": len(self._rounds.waiting) if self._rounds is not None else 0,
-            "stream": self._connection.state if self._connection is not None else None,
+            "stream": self._stream_state(),
         }
+
+    def _stream_state(self) -> str | None:
+        """A connection that is not signed for lives, and brings nothing."""
+        if self._connection is None:
+            return None
+        return "refused" if "streams" in self._failures else self._connection.state
 
     async def _want(self) -> None:
         self._wanted.set()
@@ -149,6 +158,7 @@ class AccountTask:
                 journal=self._journal,
                 limits=settings.limits_dir,
                 old_paths=settings.position_api == "2",
+                tries=TRIES,
             ) as client,
             asyncio.TaskGroup() as group,
         ):
@@ -163,7 +173,6 @@ class AccountTask:
             if self._wanted.is_set():
                 self._wanted.clear()
                 await self._snapshot(rounds)
-                self._tried.set()
             self._want_all(rounds)
             if rounds.waiting and not self._failures.get("REST"):
                 found = Snapshot()
@@ -188,6 +197,9 @@ class AccountTask:
         found = await self._asking(rounds.snapshot())
         if found is None:
             return
+        if self._is_late and self._connection is not None:
+            self._is_late = False
+            self._connection.sign_soon()
         self._snapshots += 1
         self._snapshot_ns = time.time_ns()
         if found.unexplained:
@@ -232,8 +244,8 @@ class AccountTask:
     # --- streams ------------------------------------------------------------------------------------------
 
     async def _listen(self, client: Client, ws_url: str) -> None:
-        """The private streams, signed in anew on each connection. The first round tells the venue's clock."""
-        await self._tried.wait()
+        """The private streams, signed in anew on each connection, by the venue's clock."""
+        await client.rest.measure_clock()
         self._connection = StreamConnection(
             ACCOUNT_CONNECTION,
             ws_url,
@@ -241,6 +253,7 @@ class AccountTask:
             tapped=False,
             listener=self._heed,
             signer=client.rest.sign,
+            redaction=client.rest.redaction,
             pushed=self._pushed,
         )
         self._connection.change([Topic(stream) for stream in PRIVATE_STREAMS], [])
@@ -254,6 +267,9 @@ class AccountTask:
         if note.kind == "denied":
             code, words = note.fields.get("code"), str(note.fields.get("error", ""))
             meant = denial(code, words)
+            if meant is Denial.WRONG_TIME and time.monotonic() - self._late_at_s > LATE_EVERY_S:
+                self._late_at_s, self._is_late = time.monotonic(), True
+                self._wanted.set()  # a round tells the venue's clock
             self._tell("streams", f"code {code} {words}{f': {meant.value}' if meant is not None else ''}")
         elif self._denied:
             return  # what follows from it

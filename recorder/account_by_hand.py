@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
 from recorder import __version__
-from recorder.capture.account import AccountRounds, Snapshot
+from recorder.capture.account import TRIES, AccountRounds, Snapshot
 from recorder.capture.asked import read_asked
 from recorder.client.client import Client
 from recorder.client.errors import RestError
@@ -89,6 +89,7 @@ async def _snapshot(settings: Settings, credentials: Credentials, out: Console) 
             journal=journal,
             limits=settings.limits_dir,
             old_paths=settings.position_api == "2",
+            tries=TRIES,
         ) as client:
             rounds = AccountRounds(client, asked)
             try:

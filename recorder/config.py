@@ -32,7 +32,7 @@ ACCOUNT_ID: Final = "account"
 RETIRABLE: Final = (
     *("trades", "depth", "klines", "state", "rejects", "minutes", "funding_told"),
     *("account_assets", "account_positions", "account_orders", "account_stop_orders"),
-    *("account_fills", "account_ledger", "account_leverage", "journal"),
+    *("account_fills", "account_ledger", "account_leverage", "account_answers", "journal"),
 )
 """What `retention` may name: the tables that grow with what is received, and the journal."""
 RETENTION_LEAST: Final = timedelta(days=1)

@@ -24,6 +24,9 @@ MEMORY: Final = {
 }
 """Give memory back: by default Arrow and glibc keep what one publish took, 150 MiB more than is in use."""
 
+SECRET: Final = ("RECORDER_CLIENT_ID", "RECORDER_CLIENT_KEY")
+"""It asks nobody: a secret is in as few processes as can be."""
+
 log = structlog.get_logger()
 
 
@@ -78,7 +81,7 @@ class LakeProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C in a terminal is ours: the lake ends when the journal does
-            env=MEMORY | os.environ,
+            env=MEMORY | {name: value for name, value in os.environ.items() if name.upper() not in SECRET},
         )
 
     async def _wait(self) -> int | None:

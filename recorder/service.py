@@ -8,7 +8,6 @@ ends, the child reads the journal to its end, publishes, and goes.
 import asyncio
 import contextlib
 import gc
-import json
 import os
 import sys
 import time
@@ -24,25 +23,17 @@ from recorder import __version__
 from recorder.account import account_of, keep_private
 from recorder.capture.fleet import Fleet
 from recorder.capture.tap import tap_works
-from recorder.client.errors import RestError
 from recorder.client.rest import RestClient
 from recorder.config import ConfigError, Settings
-from recorder.exchange.answers import parse_market_list
-from recorder.exchange.endpoints import MARKET_LIST
-from recorder.exchange.messages import PUSH_HEAD, ProtocolError
+from recorder.exchange.messages import PUSH_HEAD
 from recorder.exchange.session import Note
 from recorder.journal.segment import JournalError
 from recorder.journal.writer import JournalWriter
 from recorder.lake_process import LakeProcess
-from recorder.repairs import PRIORITIES, Repairs
+from recorder.markets import MarketList
+from recorder.repairs import Repairs
 from recorder.vitals import Pulse, Status, keep_status, write_status
 
-LIST_EVERY_S: Final = 30
-"""A listed market is subscribed within a minute."""
-LIST_RETRY_S: Final = 0.5
-MISSING_LISTS: Final = 2
-"""A market is delisted when it is absent from this many answers in a row: one may be cut short."""
-MARKETS_NAME: Final = "markets.json"
 START_FLUSH_S: Final = 5.0
 """How long the start waits for its first record to be written: a stalled disk must not stop capture."""
 SWITCH_S: Final = 0.001
@@ -65,12 +56,7 @@ class Service:
         self._settings = settings
         self._session = uuid.uuid4().hex
         self._started_ns = time.time_ns()
-        self._missing: Counter[str] = Counter()
-        self._faults: tuple[str, ...] = ()
-        self._unknown: list[str] = []
-        self._remembered: set[str] = set()
         self._tapped = False
-        self._last_error: str | None = None
         self._lake = LakeProcess(settings.data_dir, settings.publish_interval, settings.retention)
         self._pulse = Pulse(self._clock_stepped)
         self._journal = JournalWriter(
@@ -82,8 +68,8 @@ class Service:
             on_trouble=self._trouble,
         )
         self._account = account_of(settings, self._journal, lambda: self._listed)
-        self._listed: set[str] = set()
         self._fleet: Fleet | None = None
+        self._markets: MarketList | None = None
         self._repairs: Repairs | None = None
 
     # --- life -------------------------------------------------------------------------------------
@@ -139,8 +125,10 @@ class Service:
         self, rest: RestClient, scheduler: AsyncIOScheduler, tasks: list[asyncio.Task[Any]]
     ) -> None:
         """Begin all that asks: for the markets, for what was missed, for the account."""
+        assert self._fleet is not None
+        self._markets = MarketList(self._settings, rest, self._fleet)
         self._repairs = Repairs(self._settings, rest, lambda: self._recorded)
-        asking: dict[str, Coroutine[Any, Any, None]] = {"markets": self._first_markets(rest, scheduler)}
+        asking: dict[str, Coroutine[Any, Any, None]] = {"markets": self._markets.follow(scheduler)}
         for part in (self._repairs, self._account):
             if part is not None:
                 part.schedule(scheduler)
@@ -206,97 +194,20 @@ class Service:
     def _recorded(self) -> set[str]:
         return self._fleet.markets if self._fleet is not None else set()
 
+    @property
+    def _listed(self) -> set[str]:
+        return self._markets.listed if self._markets is not None else set()
+
+    @property
+    def _list_error(self) -> str | None:
+        return self._markets.last_error if self._markets is not None else None
+
     def _clock_stepped(self, step_ns: int) -> None:
         self._journal.append_event("clock", {"step_ns": step_ns})
         log.warning("the clock was stepped", seconds=round(step_ns / 1e9, 3))
 
     def _trouble(self, text: str) -> None:
         log.error("journal", trouble=text)
-
-    # --- markets ----------------------------------------------------------------------------------
-
-    async def _first_markets(self, rest: RestClient, scheduler: AsyncIOScheduler) -> None:
-        """Get the first list however long the venue takes, then look again on schedule.
-
-        The stream may work while REST does not: until there is a list, the last one known is recorded.
-        """
-        listed = await self._refresh_markets(rest)
-        if not listed:
-            self._recall_markets()
-        while not listed:
-            await asyncio.sleep(LIST_RETRY_S)  # the client makes longer pauses of its own
-            listed = await self._refresh_markets(rest)
-        scheduler.add_job(
-            self._refresh_markets,
-            "interval",
-            args=[rest],
-            seconds=LIST_EVERY_S,
-            **PRIORITIES,
-        )
-
-    def _recall_markets(self) -> None:
-        assert self._fleet is not None
-        try:
-            known = set(json.loads((self._settings.journal_dir / MARKETS_NAME).read_text()))
-        except (OSError, ValueError):
-            known = set(self._settings.markets) - {"all"}
-        wanted = known if self._settings.all_markets else known & set(self._settings.markets)
-        if wanted:
-            log.warning("no market list yet: recording the markets known before", markets=len(wanted))
-            self._fleet.set_markets(wanted)
-
-    def _remember_markets(self, listed: set[str]) -> None:
-        if listed == self._remembered:
-            return
-        target = self._settings.journal_dir / MARKETS_NAME
-        draft = target.with_suffix(".new")
-        with contextlib.suppress(OSError):  # a full disk: the journal says so
-            draft.write_text(json.dumps(sorted(listed)))
-            draft.replace(target)
-            self._remembered = set(listed)
-
-    async def _refresh_markets(self, rest: RestClient) -> bool:
-        """Follow the venue's list: listed markets in, delisted ones out. False: there was no list."""
-        assert self._fleet is not None
-        try:
-            answer = await rest.call(MARKET_LIST)
-            markets, faults = await asyncio.to_thread(parse_market_list, answer.data)  # 300 take 25 ms
-        except (RestError, ProtocolError) as error:
-            self._last_error = str(error)
-            log.warning("no market list", reason=str(error))
-            return False
-        if faults != self._faults:
-            self._faults = faults
-            log.warning("odd entries in the market list", reasons=faults)
-        listed = {market.name for market in markets if market.available}
-        if listed:
-            self._listed = set(listed)
-            self._remember_markets(listed)
-        if not self._settings.all_markets:
-            self._warn_unknown(listed)
-            listed &= set(self._settings.markets)
-        if not listed:
-            self._last_error = "the market list names no market to record"
-            log.warning("no market list", reason=self._last_error)
-            return False
-        self._last_error = None
-        added, dropped = self._fleet.set_markets(listed | self._not_yet_delisted(listed))
-        if added or dropped:
-            log.info("markets", recording=len(self._fleet.markets), added=len(added), dropped=dropped)
-        return True
-
-    def _warn_unknown(self, listed: set[str]) -> None:
-        unknown = sorted(set(self._settings.markets) - listed)
-        if unknown and unknown != self._unknown:
-            log.warning("markets that the venue does not list now", markets=unknown)
-        self._unknown = unknown
-
-    def _not_yet_delisted(self, listed: set[str]) -> set[str]:
-        """Recorded markets that are absent, but not for long enough."""
-        assert self._fleet is not None
-        absent = self._fleet.markets - listed
-        self._missing = Counter({name: self._missing[name] + 1 for name in absent})
-        return {name for name in absent if self._missing[name] < MISSING_LISTS}
 
     # --- status ---------------------------------------------------------------------------------
 
@@ -335,5 +246,5 @@ class Service:
             account=self._account.status() if self._account is not None else None,
             last_error=errors[0]
             if errors
-            else self._last_error or (None if self._lake.alive else self._lake.last_error),
+            else self._list_error or (None if self._lake.alive else self._lake.last_error),
         )

@@ -141,6 +141,18 @@ async def test_after_a_lost_connection_it_signs_in_again_and_takes_a_snapshot(tm
 
 
 @pytest.mark.long
+async def test_the_streams_wait_for_no_snapshot(tmp_path):
+    fault = (Fault("http", at=0.0, seconds=600.0, status=502, path="/open/api/v2/asset"),)
+    async with exchange_of_one(limits=False, faults=fault) as exchange:
+        process = start(tmp_path, exchange)
+        try:
+            await until(lambda: said(tmp_path)[1].get("stream") == "live", 20, "the streams")
+            assert said(tmp_path)[1]["snapshots"] == 0
+        finally:
+            assert await ended(process) == 0
+
+
+@pytest.mark.long
 async def test_a_wrong_key_is_told_once_and_leaves_market_data_as_it_is(tmp_path):
     async with (
         exchange_of_one() as exchange,
@@ -156,7 +168,7 @@ async def test_a_wrong_key_is_told_once_and_leaves_market_data_as_it_is(tmp_path
     assert "check the client's id and key" in told
     assert "wrong-key-of-tests" not in told
     assert [failure.partition(":")[0] for failure in account["failures"]] == ["REST", "streams"]
-    assert "account: no snapshot yet" in shown.stdout
+    assert "account: no snapshot yet, streams refused" in shown.stdout
     assert (status["reconnects"], status["connections_up"]) == (0, status["connections"])
     assert len(Lake(tmp_path).rows("trades")) > 0
     assert Lake(tmp_path).rows("gaps", "*", "WHERE reason IN ('disconnect', 'silence')") == []

@@ -93,7 +93,7 @@ async def test_what_it_writes_is_its_owners_alone(tmp_path):
     async with exchange_of_one() as exchange:
         await account(tmp_path, exchange)
     private = [tmp_path / "journal" / "account", *(tmp_path / "lake").glob("account_*")]
-    assert len(private) == 8
+    assert len(private) == 9
     assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o700}
 
 

@@ -14,9 +14,9 @@ from recorder.client.trading import Stops
 from recorder.exchange.account import AssetPush, OrderPush, PositionPush
 from recorder.exchange.endpoints import ENDPOINTS
 from recorder.exchange.enums import MarginChange, OrderStatus, PositionSide, PositionType, Side, StopStatus
+from recorder.exchange.lifecycle import State
 from recorder.exchange.messages import DepthPush, KlinePush, StatePush, Topic, TradePush
 from recorder.exchange.refusals import AMOUNT_OVER_LIMIT, Denial
-from recorder.exchange.session import State
 from recorder.exchange.signing import Credentials
 from recorder.simulator.faults import Fault
 from recorder.simulator.server import Exchange

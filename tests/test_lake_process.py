@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 from journals import Lake, Recorder, book, trade
 from venue import until
@@ -36,6 +37,18 @@ async def test_a_process_that_dies_is_started_again(tmp_path):
     keeper.cancel()
     assert await lake.finish() is True
     assert len(Lake(tmp_path).rows("trades")) == 1
+
+
+async def test_the_credentials_are_not_in_its_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("RECORDER_CLIENT_KEY", "key-of-tests")
+    lake = LakeProcess(tmp_path, 0.5, {})
+    keeper = asyncio.create_task(lake.keep())
+    await until(lambda: lake.alive)
+    told = await asyncio.to_thread(Path(f"/proc/{lake._process.pid}/environ").read_bytes)
+    keeper.cancel()
+    assert await lake.finish() is True
+    assert b"PATH=" in told
+    assert b"key-of-tests" not in told
 
 
 async def test_it_ends_with_its_parent_although_another_recorder_records(tmp_path):

@@ -284,5 +284,5 @@ def fast_listing(tmp_path):
     """A sitecustomize that shortens the listing interval of the child: the product has no setting for it."""
     place = tmp_path / "site"
     place.mkdir()
-    (place / "sitecustomize.py").write_text("import recorder.service\nrecorder.service.LIST_EVERY_S = 1\n")
+    (place / "sitecustomize.py").write_text("import recorder.markets\nrecorder.markets.LIST_EVERY_S = 1\n")
     return os.pathsep.join([str(place), os.environ.get("PYTHONPATH", "")])

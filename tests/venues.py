@@ -39,6 +39,10 @@ async def params_of(request):
     return dict(await request.post())
 
 
+def date_of(now_s):
+    return time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(now_s))
+
+
 def said(code, message, data=None, now_s=None, **headers):
     body = {"code": code, "msg": message, "data": data}
     if now_s is not None:
@@ -50,7 +54,10 @@ class SigningVenue:
     """Checks signatures as the exchange's document says, with code of its own; its clock may be off.
 
     `refuse` words the refusals: some venues tell what is wrong, others say "signature error" to all of it.
+    `tells_time` "public": public answers do, and `Date` is of another machine.
     """
+
+    refusal_status = 200
 
     def __init__(self, data, off_s=0.0, words=None, tells_time="Date"):
         self.data = data
@@ -66,13 +73,18 @@ class SigningVenue:
     async def __call__(self, request):
         params = await params_of(request)
         self.asked.append((request.method, request.path, params))
-        wrong = self.wrong(params)
+        is_public = "/market/" in request.path
+        wrong = None if is_public else self.wrong(params)
         now_s = self.now_s()
-        date = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(now_s))
-        told = {"Date": date} if self.tells_time == "Date" else {"Date": "never"}
-        in_body = round(now_s, 3) if self.tells_time == "time" else None
+        told = {"Date": date_of(now_s) if self.tells_time == "Date" else "never"}
+        if self.tells_time == "public":
+            told = {"Date": date_of(time.time())}
+        tells = self.tells_time == "time" or (self.tells_time == "public" and is_public)
+        in_body = round(now_s, 3) if tells else None
         if wrong:
-            return said(1_010_313, self.words.get(wrong, "signature error"), now_s=in_body, **told)
+            answer = said(1_010_313, self.words.get(wrong, "signature error"), now_s=in_body, **told)
+            answer.set_status(self.refusal_status)
+            return answer
         return said(0, "success", self.data, now_s=in_body, **told)
 
     def wrong(self, params):

@@ -28,7 +28,10 @@ OVERLAP_S: Final = 300
 SETTLED_S: Final = 2
 """A history is asked for up to so long ago: nothing can come any more that would move its pages."""
 KNOWN_STOPS: Final = 200
-"""After so many finished stop orders in a row that are known, the rest is: they take no bounds of time."""
+"""After so many finished stop orders in a row that are known, the rest is, too, unless one that waited is not
+among them: they take no bounds of time, and stand by when they were made or by when they were finished."""
+TRIES: Final = 5
+"""How often something is asked that may succeed later: what was answered before is not to be asked again."""
 GONE: Final = (NO_SUCH_POSITION, *NO_SUCH_ORDER)
 VANISHED_LIMIT: Final = 500
 """Orders that are no longer open and are asked for one by one in a round; more are found in the histories."""
@@ -59,9 +62,10 @@ class AccountRounds:
         self._client = client
         self._calls = client.account
         self._pushed: set[str] = set()
+        self._waiting = asked.stops
+        """Stop orders that wait, as far as is known."""
         self._news = 0
         """Lines of the ledger that came since the last round that was answered to its end."""
-        self._all_stops = True
 
     def pushed(self, market: str) -> None:
         """The account did something in a market: the next round looks there."""
@@ -113,6 +117,7 @@ class AccountRounds:
         stops = []
         with _noting(found):
             stops = [stop async for stop in self._calls.open_stops()]
+            self._waiting = {stop.contract_order_id for stop in stops}
         found.records["open orders"] += len(orders)
         found.records["stop orders"] += len(stops)
         now = {str(order.order_id): order.market for order in orders}
@@ -124,20 +129,22 @@ class AccountRounds:
 
     async def _finished_stops(self, found: Snapshot) -> set[str]:
         """Stop orders that wait no more, newest first: all at first, then up to where they are known."""
-        known_until_s = self.asked.until_s.get("stops", 0)
         began_s = self._now_s()
+        known_until_s = min(self.asked.until_s.get("stops", 0), began_s - OVERLAP_S)
         known, markets = 0, set[str]()
+        gone = self.asked.stops - self._waiting
         async for stop in self._calls.finished_stops():
             found.records["stop orders"] += 1
+            gone.discard(stop.contract_order_id)
             if (stop.update_time or stop.order_time or 0) >= known_until_s:
                 known = 0
                 markets.add(stop.market)
             else:
                 known += 1
-            if known >= KNOWN_STOPS and not self._all_stops:
+            if known >= KNOWN_STOPS and not gone:
                 break
         self.asked.until_s["stops"] = began_s - OVERLAP_S
-        self._all_stops = False
+        self.asked.stops = self._waiting
         return markets
 
     # --- what has happened --------------------------------------------------------------------------------
@@ -163,13 +170,15 @@ class AccountRounds:
         """Ask for what came since the last time, to the end; returns how much of it is new."""
         until_s = self._now_s() - SETTLED_S
         known_s = self.asked.until_s.get(name)
+        if known_s is not None:
+            known_s = min(known_s, until_s)  # the venue's clock was set back
         start_s = None if known_s is None else known_s - OVERLAP_S
         came = news = 0
-        async for record in ask(*of, start_s=start_s, end_s=max(until_s, start_s or 0)):
+        async for record in ask(*of, start_s=start_s, end_s=until_s):
             came += 1
             news += known_s is None or _time_of(record) > known_s
         found.records[name.partition(" ")[0]] += came
-        self.asked.until_s[name] = max(until_s, known_s or 0)
+        self.asked.until_s[name] = until_s
         return news
 
     async def _tolerating(self, found: Snapshot, asking: Awaitable[object]) -> None:

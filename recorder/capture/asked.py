@@ -24,6 +24,8 @@ class Asked(msgspec.Struct):
     touched: set[str] = msgspec.field(default_factory=set)
     """Markets in which the account ever had anything."""
     open: dict[str, str] = msgspec.field(default_factory=dict)
+    stops: set[str] = msgspec.field(default_factory=set)
+    """Stop orders that waited when they were last asked for."""
 
     def save(self, directory: Path) -> None:
         """Whole or not at all. Raises OSError."""
@@ -36,7 +38,8 @@ def read_asked(data_dir: Path, credentials: Credentials) -> Asked:
     """What all recorders of a data directory have asked for this account."""
     client_id = credentials.client_id.get_secret_value()
     found = Asked(whose=hashlib.blake2b(client_id.encode(), digest_size=8).hexdigest())
-    for path in sorted((data_dir / "journal").glob(f"*/{ASKED_NAME}")):
+    paths = (data_dir / "journal").glob(f"*/{ASKED_NAME}")
+    for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns):
         try:
             other = msgspec.json.decode(path.read_bytes(), type=Asked)
         except (OSError, msgspec.DecodeError):
@@ -45,5 +48,5 @@ def read_asked(data_dir: Path, credentials: Credentials) -> Asked:
             for name, until_s in other.until_s.items():
                 found.until_s[name] = max(until_s, found.until_s.get(name, 0))
             found.touched |= other.touched
-            found.open |= other.open
+            found.open, found.stops = other.open, other.stops  # of whoever asked last
     return found

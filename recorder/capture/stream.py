@@ -7,34 +7,25 @@ belongs to, whether it answers a request) happens a moment later, in `_housekeep
 import asyncio
 import contextlib
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, Protocol, TypeAlias
 
 import structlog
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from recorder.capture.tap import TapConnection
+from recorder.capture.arrivals import ConnectionStats, reply_of, sorted_out
+from recorder.capture.dial import dial, reason_of
 from recorder.client.backoff import Backoff
-from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError, Reply, Stream, Topic, parse
-from recorder.exchange.session import Note, Output, Session, Signer, State
+from recorder.exchange.lifecycle import State
+from recorder.exchange.messages import Topic
+from recorder.exchange.redaction import Redaction
+from recorder.exchange.session import Note, Output, Session
+from recorder.exchange.signin import Signer
 
 HOUSEKEEPING_S: Final = 0.1
-OPEN_TIMEOUT_S: Final = 10.0
-CLOSE_TIMEOUT_S: Final = 2.0
 SEND_TIMEOUT_S: Final = 10.0
-KEEPALIVE_S: Final = 20.0
-"""The protocol's own ping, besides the venue's: the library closes the socket when its pong stays away."""
-
-_PUSH: Final = b'"update.'
-_STREAM_OF_INITIAL: Final[dict[int, Stream]] = {
-    ord("t"): "trade",
-    ord("d"): "depth",
-    ord("k"): "kline",
-    ord("s"): "state",
-}
 
 log = structlog.get_logger()
 
@@ -51,20 +42,6 @@ class Journal(Protocol):
     ) -> None: ...
 
 
-@dataclass(slots=True)
-class ConnectionStats:
-    """Counters of one connection over its life; `streams` counts push frames by stream."""
-
-    up: bool = False
-    frames: int = 0
-    connects: int = 0
-    last_recv_ns: int | None = None
-    """Of the connection that is up now; `newest_recv_ns` of any."""
-    newest_recv_ns: int | None = None
-    streams: Counter[str] = field(default_factory=Counter)
-    last_error: str | None = None
-
-
 class StreamConnection:
     """Owns one socket and its session. `run` returns only after `stop`, or when it is cancelled."""
 
@@ -78,12 +55,14 @@ class StreamConnection:
         pause_s: float = 0.0,
         listener: Listener | None = None,
         signer: Signer | None = None,
+        redaction: Redaction | None = None,
         pushed: Callable[[bytes], None] | None = None,
     ) -> None:
         """`listener` is told every note after it was journalled.
 
         With a `signer` it is an account's: it may be silent for weeks, and how it is refused is for the
-        listener to tell. `pushed` is told each push of such a connection.
+        listener to tell; `redaction` cuts from its frames what signs them. `pushed` is told each push of such
+        a connection.
         """
         self.number = number
         self.stats = ConnectionStats()
@@ -94,6 +73,7 @@ class StreamConnection:
         self._listener = listener
         self._session = Session((), signer)
         self._signs = signer is not None
+        self._redaction = redaction
         self._pushed = pushed
         self._socket: ClientConnection | None = None
         self._fresh: list[tuple[int, list[bytes]]] = []
@@ -123,10 +103,16 @@ class StreamConnection:
             if topic in self._session.topics:
                 self._wanted_drop[topic] = None
 
+    def sign_soon(self) -> None:
+        """Sign in again now rather than a minute after it was refused."""
+        self._session.sign_soon()
+
     # --- the receive path -------------------------------------------------------------------------
 
     def received(self, recv_ns: int, frames: list[bytes]) -> None:
         """Append what one read brought. Nothing here may wait, parse or fail."""
+        if self._redaction is not None:
+            frames = [self._redaction.cut(frame) for frame in frames]
         self._journal.append_frames(recv_ns, self.number, frames)
         self._fresh.append((recv_ns, frames))
 
@@ -163,10 +149,15 @@ class StreamConnection:
     async def _connect_once(self, backoff: Backoff) -> None:
         self._session.dial()
         try:
-            socket = await self._dial()
+            socket = await dial(
+                self._url,
+                sink=self.received if self._tapped else None,
+                pause_s=self._pause_s,
+                signs=self._signs,
+            )
         except (OSError, TimeoutError, WebSocketException) as error:
             self._session.lost()
-            self._down(f"connect: {_reason(error)}")
+            self._down(f"connect: {reason_of(error)}")
             return
         if self._stopping.is_set():  # in the meantime: nothing was asked for
             self._session.lost()
@@ -186,26 +177,6 @@ class StreamConnection:
     def _delivered_s(self) -> float:
         """For how long this connection delivered: from its first push to its last."""
         return self._last_push - self._first_push if self._first_push is not None else 0.0
-
-    async def _dial(self) -> ClientConnection:
-        def build(*args: Any, **kwargs: Any) -> ClientConnection:
-            connection = TapConnection(*args, **kwargs)
-            connection.sink = self.received
-            connection.pause_s = self._pause_s
-            return connection
-
-        return await connect(
-            self._url,
-            create_connection=build if self._tapped else ClientConnection,  # type: ignore[arg-type]  # a factory serves
-            compression=None,  # inflating costs two to three times the receive
-            max_size=MAX_FRAME_BYTES,
-            open_timeout=OPEN_TIMEOUT_S,
-            close_timeout=CLOSE_TIMEOUT_S,
-            ping_interval=KEEPALIVE_S,
-            ping_timeout=KEEPALIVE_S,
-            proxy=None,  # as the REST client: one set for browsers must not come between us and the venue
-            user_agent_header=None,
-        )
 
     async def _converse(self, socket: ClientConnection) -> str:
         """Subscribe and keep house until the connection ends; returns why it did."""
@@ -232,7 +203,7 @@ class StreamConnection:
                 frame = await socket.recv(decode=False)
                 self.received(time.time_ns(), [frame])
         except ConnectionClosed as closed:
-            return _reason(closed)
+            return reason_of(closed)
 
     async def _keep_house(self, reader: asyncio.Future[str]) -> str:
         try:
@@ -270,28 +241,17 @@ class StreamConnection:
         if not fresh:
             return output
         self._session.alive(now)
-        tally = [0] * 256
-        others: list[bytes] = []
-        for _, frames in fresh:
-            for frame in frames:
-                at = frame.find(_PUSH) + len(_PUSH)
-                if len(_PUSH) <= at < len(frame):
-                    tally[frame[at]] += 1
-                    if self._pushed is not None:
-                        self._pushed(frame)
-                else:
-                    others.append(frame)
-            self.stats.frames += len(frames)
+        pushes, others = sorted_out(chain.from_iterable(frames for _, frames in fresh), self._pushed)
+        self.stats.frames += sum(len(frames) for _, frames in fresh)
         recv_ns = self.stats.last_recv_ns = self.stats.newest_recv_ns = fresh[-1][0]
-        for initial, stream in _STREAM_OF_INITIAL.items():
-            if tally[initial]:
-                self.stats.streams[stream] += tally[initial]
-                _merge(output, self._session.saw(stream, now, recv_ns))
-                self._delivered(now)
+        for stream, count in pushes.items():
+            self.stats.streams[stream] += count
+            _merge(output, self._session.saw(stream, now, recv_ns))
+            self._delivered(now)
         if self._signs:
             self._delivered(now)  # a pong is all that may come
         for frame in others:
-            if (reply := _reply(frame)) is not None:
+            if (reply := reply_of(frame)) is not None:
                 _merge(output, self._session.heard(reply, now))
         return output
 
@@ -331,20 +291,3 @@ def _merge(output: Output, more: Output) -> None:
     output.texts += more.texts
     output.notes += more.notes
     output.give_up = output.give_up or more.give_up
-
-
-def _reply(frame: bytes) -> Reply | None:
-    try:
-        message = parse(frame)
-    except ProtocolError:
-        return None  # the lake keeps it in `rejects` with the reason
-    return message if isinstance(message, Reply) else None
-
-
-def _reason(error: Exception) -> str:
-    """Why a connection could not be had or was lost, in one line."""
-    if isinstance(error, InvalidStatus):
-        return f"the venue answered HTTP {error.response.status_code}"
-    if isinstance(error, TimeoutError):
-        return f"no answer within {OPEN_TIMEOUT_S:.0f} s"
-    return str(error) or type(error).__name__

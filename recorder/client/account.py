@@ -1,7 +1,8 @@
 """The calls that read an account, typed: see `recorder.exchange.records` for what each record tells.
 
-Lists come page by page, newest first, and end with a short page, for the venue's own count is not to be
-trusted. Histories are asked for up to a fixed second, so that what happens meanwhile moves no page.
+Lists come page by page, newest first, and end with a short page; the venue's own count is trusted only where
+it says that there is more. Histories are asked for up to a fixed second, so that what happens meanwhile moves
+no page.
 """
 
 import time
@@ -9,9 +10,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, TypeVar
 
+from recorder.client.errors import RestError
 from recorder.client.market import span
 from recorder.client.rest import RestClient
-from recorder.exchange.account import read_assets, read_page, read_record, read_records
+from recorder.exchange.account import Page, read_assets, read_page, read_record, read_records
 from recorder.exchange.endpoints import (
     ASSET_HISTORY,
     ASSET_QUERY,
@@ -37,6 +39,7 @@ from recorder.exchange.records import (
     Position,
     StopOrder,
 )
+from recorder.exchange.refusals import PAGE_ERROR
 
 T = TypeVar("T")
 PAGE_SIZE: Final = 100
@@ -47,10 +50,14 @@ MAX_PAGES: Final = 10_000
 class AccountCalls:
     """Raises RestError where a call gives no data, ProtocolError where it gives something else."""
 
-    def __init__(self, rest: RestClient, notices: Counter[str], page_size: int = PAGE_SIZE) -> None:
+    def __init__(
+        self, rest: RestClient, notices: Counter[str], page_size: int = PAGE_SIZE, tries: int = 1
+    ) -> None:
+        """`tries` is how often something is asked that may succeed later, before its error is raised."""
         self._rest = rest
         self._notices = notices
         self._page_size = page_size
+        self._tries = tries
 
     async def assets(self) -> list[Asset]:
         """Every currency of the account."""
@@ -111,6 +118,12 @@ class AccountCalls:
 
     async def _data(self, endpoint: Endpoint, asked: Mapping[str, str | None] | None = None) -> Any:
         given = {name: value for name, value in (asked or {}).items() if value is not None}
+        for _ in range(self._tries - 1):
+            try:
+                return (await self._rest.call(endpoint, given)).data
+            except RestError as error:  # the pace of the next try is the endpoint's
+                if not error.retryable:
+                    raise
         return (await self._rest.call(endpoint, given)).data
 
     def _read(self, read: Callable[[Any, list[str]], T], data: Any) -> T:
@@ -143,19 +156,37 @@ class AccountCalls:
     ) -> AsyncIterator[T]:
         """Every record; by its `key` once, where a list may move from page to page."""
         seen = set[object]()
-        before: list[T] = []
+        before: Page[T] = Page([], 0)
+        came = 0
         for number in range(1, MAX_PAGES + 1):
-            place = {"page": str(number), "page_size": str(self._page_size)}
-            data = await self._data(endpoint, asked | place)
-            page = self._read(lambda data, told: read_page(kind, data, told), data)
-            if page.records and page.records == before:
+            page = await self._page(kind, endpoint, asked, number)
+            if page.records and page.records == before.records:
+                if self._is_short(before):
+                    return  # the venue has no pages here
                 raise ProtocolError(f"{endpoint.path}: page {number} is page {number - 1} again")
-            before = page.records
+            before = page
+            came += page.told
             for record in page.records:
                 if key is None or key(record) not in seen:
                     yield record
                 if key is not None:
                     seen.add(key(record))
-            if page.told < min(self._page_size, page.size or self._page_size):
+            if not page.told or (self._is_short(page) and page.count <= came):
                 return
         raise ProtocolError(f"{endpoint.path}: no short page within {MAX_PAGES:,}")
+
+    async def _page(
+        self, kind: type[T], endpoint: Endpoint, asked: dict[str, str | None], number: int
+    ) -> Page[T]:
+        place = {"page": str(number), "page_size": str(self._page_size)}
+        try:
+            data = await self._data(endpoint, asked | place)
+        except RestError as error:
+            if number > 1 and error.code == PAGE_ERROR:
+                return Page([], 0)  # the one before was the last
+            raise
+        return self._read(lambda data, told: read_page(kind, data, told), data)
+
+    def _is_short(self, page: Page[T]) -> bool:
+        """A page that is not full is the last, unless the venue counts more: it may have cut it short."""
+        return page.told < min(self._page_size, page.size or self._page_size)

@@ -43,8 +43,10 @@ class Client:
         body: Literal["form", "json"] = "form",
         old_paths: bool = False,
         page_size: int = PAGE_SIZE,
+        tries: int = 1,
     ) -> None:
-        """As for RestClient; `page_size` is how many records a page of a list is asked to have."""
+        """As for RestClient; `page_size` is how many records a page of a list is asked to have, `tries` how
+        often something of the account is asked that may succeed later, before its error is raised."""
         self.rest = RestClient(
             rest_url,
             journal,
@@ -56,7 +58,7 @@ class Client:
         )
         self.notices: Counter[str] = Counter()
         self.market = MarketCalls(self.rest, self.notices)
-        self.account = AccountCalls(self.rest, self.notices, page_size)
+        self.account = AccountCalls(self.rest, self.notices, page_size, tries)
         self.trading = TradingCalls(self.rest)
         self._ws_url = ws_url
 
@@ -70,7 +72,9 @@ class Client:
         if any(topic.stream in PRIVATE_STREAMS for topic in topics) and not self.rest.signs:
             raise NoCredentialsError("a stream of the account: give the client its credentials")
         signer = self.rest.sign if self.rest.signs else None
-        return PushStream(self._ws_url, topics, signer, self.notices, self.rest.measure_clock)
+        return PushStream(
+            self._ws_url, topics, signer, self.rest.redaction, self.notices, self.rest.measure_clock
+        )
 
     async def __aenter__(self) -> Self:
         await self.rest.__aenter__()

@@ -5,7 +5,6 @@ from all that is written down: a question is kept without its signature, and so 
 """
 
 import contextlib
-import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -16,19 +15,20 @@ from typing import Any, Final, Literal, Protocol, Self
 
 import aiohttp
 
+from recorder.client.came import OK, Came, name_of, read, refusal
 from recorder.client.errors import DeniedError, NoCredentialsError, RestError, TradingNotAllowedError
 from recorder.client.throttle import Throttle, Turns
-from recorder.exchange.answers import Answer, parse_answer
+from recorder.exchange.answers import Answer
 from recorder.exchange.clock import VenueClock, told_time
-from recorder.exchange.endpoints import ENDPOINTS, MARKET_LIST, Endpoint, path_of
-from recorder.exchange.messages import MAX_FRAME_BYTES, ProtocolError
-from recorder.exchange.refusals import Denial, denial, retryable
-from recorder.exchange.signing import Credentials, sign, without_signature
+from recorder.exchange.endpoints import ENDPOINTS, MARKET_LIST, WRITTEN_OLD, Endpoint, path_of
+from recorder.exchange.messages import MAX_FRAME_BYTES
+from recorder.exchange.redaction import Redaction, Signed
+from recorder.exchange.refusals import Denial
+from recorder.exchange.signing import TS_WINDOW_S, Credentials, sign, without_signature
 
 TIMEOUT_S: Final = 15.0
+NOT_FOUND: Final = 404
 NONCE_BYTES: Final = 16
-CUT: Final = b"(cut)"
-_CLIENT_ID: Final = re.compile(rb'(client_id(?:=|%3D|"\s*:\s*"?))[^&"\s<>]+')
 
 
 class Journal(Protocol):
@@ -60,16 +60,6 @@ class Given:
     asked_ns: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Came:
-    """An answer as it came, and when (ns) its last byte was read."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    read_ns: int
-
-
 class RestClient:
     """One HTTP session to the venue; use it as an async context manager."""
 
@@ -87,13 +77,16 @@ class RestClient:
         """`limits` is the directory in which processes keep the venue's limits together.
 
         Without `trading` nothing can be changed by this client. `body` is how a POST is sent: the document's
-        tables say JSON, its samples send a form. `old_paths` asks for positions where the document writes
-        them, below /open/api/2.
+        tables say JSON, its samples send a form. `old_paths` asks for positions first where the document
+        writes them, below /open/api/2; where a venue has no such place, the other one is asked.
         """
         self.clock = VenueClock()
+        self._tells_time = False
+        self._signed_off_s = 0.0
         self._base_url = base_url.rstrip("/")
         self._journal = journal or _Nowhere()
         self._credentials = credentials
+        self.redaction = Redaction(credentials) if credentials is not None else None
         self._trading = trading
         self._body = body
         self._old_paths = old_paths
@@ -106,6 +99,9 @@ class RestClient:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S))
+        if self.signs:
+            # Where a connection is lost the library sends a GET again, with the nonce that the venue knows.
+            self._session._retry_connection = False  # noqa: SLF001  # no public name; a test holds it
         return self
 
     async def __aexit__(
@@ -131,23 +127,48 @@ class RestClient:
         self._check_access(endpoint)
         asked = without_signature(params or {})
         try:
-            return await self._in_turn(endpoint, asked, urgent=urgent)
+            return await self._in_place(endpoint, asked, urgent=urgent)
         except DeniedError as error:
             # Neither was carried out. A clock is known better now; but where requests are sent twice, the
             # first one may have been, and what trades is not sent a third time.
-            again = error.denial is Denial.WRONG_TIME
+            again = await self._time_was_wrong(error, urgent=urgent)
             again |= error.denial is Denial.USED_NONCE and endpoint.access == "account"
             if not again:
                 raise
         return await self._in_turn(endpoint, asked, urgent=urgent)
 
+    async def _time_was_wrong(self, error: DeniedError, *, urgent: bool) -> bool:
+        """Whether what was denied may be taken with the time as it is known now.
+
+        A refusal need not tell the time, and its `Date` may be another machine's: a public answer is asked
+        what the venue itself says.
+        """
+        if error.denial not in (Denial.WRONG_TIME, Denial.WRONG_KEY):
+            return False
+        before_s = self._signed_off_s
+        if not error.told_time:
+            with contextlib.suppress(RestError):
+                await self._in_turn(MARKET_LIST, {}, urgent=urgent)
+        return error.denial is Denial.WRONG_TIME or abs(self.clock.offset_s - before_s) > TS_WINDOW_S / 2
+
+    async def _in_place(self, endpoint: Endpoint, asked: dict[str, str], *, urgent: bool) -> Given:
+        """A call of which document and siblings write two paths: the other one, where there is none."""
+        try:
+            return await self._in_turn(endpoint, asked, urgent=urgent)
+        except RestError as error:
+            if endpoint not in WRITTEN_OLD or error.status != NOT_FOUND:
+                raise
+            self._old_paths = not self._old_paths
+        return await self._in_turn(endpoint, asked, urgent=urgent)
+
     def _check_access(self, endpoint: Endpoint) -> None:
         if endpoint.access == "trading" and not self._trading:
             raise TradingNotAllowedError(
-                f"{_name(endpoint)} changes something, and this client only reads: make it with trading=True"
+                f"{name_of(endpoint)} changes something, and this client only reads: make it with "
+                "trading=True"
             )
         if endpoint.access != "public" and self._credentials is None:
-            raise NoCredentialsError(f"{_name(endpoint)} is of an account: give the client its credentials")
+            raise NoCredentialsError(f"{name_of(endpoint)} is of an account: give the client its credentials")
 
     async def _in_turn(self, endpoint: Endpoint, asked: dict[str, str], *, urgent: bool) -> Given:
         throttle = self._throttles[endpoint.name]
@@ -166,25 +187,30 @@ class RestClient:
     async def _ask(self, endpoint: Endpoint, asked: dict[str, str]) -> Given:
         asked_ns = time.time_ns()
         signed = {} if endpoint.access == "public" else self.sign()
-        try:
-            came = await self._send(endpoint, asked | signed)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            reason = _reason(error, signed)
-            self._journal.append_rest(endpoint.name, asked, None, None, reason, asked_ns=asked_ns)
-            raise RestError(f"{_name(endpoint)}: {reason}", retryable=True) from None
-        if signed:
-            came = replace(came, body=_without(came.body, signed))
+        came = await self._send(endpoint, Signed(asked | signed))
+        if isinstance(came, str):
+            self._journal.append_rest(endpoint.name, asked, None, None, came, asked_ns=asked_ns)
+            raise RestError(f"{name_of(endpoint)}: {came}", retryable=True)
         self._journal.append_rest(
             endpoint.name, asked, came.status, came.body, t_ns=came.read_ns, asked_ns=asked_ns
         )
-        answer = _read(endpoint, came)
-        told = told_time(answer.time if answer else None, came.headers.get("Date"))
-        if told is not None:
-            self.clock.saw(*told, asked_ns / 1e9, came.read_ns / 1e9)
-        if answer is None or answer.code != 0:
-            off_s = told[0] - int(signed["ts"]) if told is not None and signed else None
-            raise _refusal(endpoint, came, answer, off_s)
+        answer = read(endpoint, came)
+        told = self._heed_time(answer, came, asked_ns)
+        if answer is None or answer.code != 0 or came.status != OK:
+            off_s = told - int(signed["ts"]) if told is not None and signed else None
+            raise refusal(endpoint, came, answer, off_s)
         return Given(answer.data, asked_ns)
+
+    def _heed_time(self, answer: Answer | None, came: Came, asked_ns: int) -> float | None:
+        """The time that an answer tells. `Date` is the gateway's: it counts until the venue tells its own."""
+        time_s = answer.time if answer is not None else None
+        if time_s is not None and not self._tells_time:
+            self._tells_time, self.clock = True, VenueClock()
+        told = told_time(time_s, None if self._tells_time else came.headers.get("Date"))
+        if told is None:
+            return None
+        self.clock.saw(*told, asked_ns / 1e9, came.read_ns / 1e9)
+        return told[0]
 
     async def measure_clock(self) -> None:
         """Ask something, if nothing was answered yet: an answer tells the venue's time."""
@@ -200,9 +226,24 @@ class RestClient:
     def sign(self) -> dict[str, str]:
         """The parameters of a signature of now, by the venue's clock, with a nonce of its own."""
         assert self._credentials is not None
-        return sign(self._credentials, secrets.token_hex(NONCE_BYTES), self.clock.ts(time.time()))
+        assert self.redaction is not None
+        self._signed_off_s = self.clock.offset_s
+        ts = self.clock.ts(time.time())
+        signed = Signed(sign(self._credentials, secrets.token_hex(NONCE_BYTES), ts))
+        self.redaction.remember(signed)
+        return signed
 
-    async def _send(self, endpoint: Endpoint, params: dict[str, str]) -> _Came:
+    async def _send(self, endpoint: Endpoint, params: dict[str, str]) -> Came | str:
+        """What came, or why nothing did: without what signed it, whoever tells of it."""
+        cut = self.redaction
+        try:
+            came = await self._exchange(endpoint, params)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            reason = str(error) or f"no answer within {TIMEOUT_S:.0f} s"
+            return reason if cut is None else cut.cut_text(reason)
+        return came if cut is None else replace(came, body=cut.cut(came.body))
+
+    async def _exchange(self, endpoint: Endpoint, params: dict[str, str]) -> Came:
         assert self._session is not None, "use the client as a context manager"
         reads, form = endpoint.method == "GET", self._body == "form"
         request = self._session.request(
@@ -220,47 +261,4 @@ class RestClient:
                 body += chunk
                 if len(body) > MAX_FRAME_BYTES:
                     raise aiohttp.ClientPayloadError(f"the answer is larger than {MAX_FRAME_BYTES} bytes")
-            return _Came(response.status, response.headers, bytes(body), time.time_ns())
-
-
-def _name(endpoint: Endpoint) -> str:
-    return f"{endpoint.method} {endpoint.path}"
-
-
-def _reason(error: Exception, signed: Mapping[str, str]) -> str:
-    reason = str(error) or f"no answer within {TIMEOUT_S:.0f} s"
-    return _without(reason.encode(), signed).decode() if signed else reason
-
-
-def _without(body: bytes, signed: Mapping[str, str]) -> bytes:
-    """An answer that repeats what was signed, without it."""
-    for name in ("sign", "nonce"):
-        body = body.replace(signed[name].encode(), CUT)
-    return _CLIENT_ID.sub(rb"\1" + CUT, body)
-
-
-def _read(endpoint: Endpoint, came: _Came) -> Answer | None:
-    """The venue's envelope; None where a gateway answered in its place."""
-    if came.status != 200:
-        return None
-    try:
-        return parse_answer(came.body)
-    except ProtocolError as error:
-        raise RestError(f"{_name(endpoint)}: {error}", retryable=True) from error
-
-
-def _refusal(endpoint: Endpoint, came: _Came, answer: Answer | None, off_s: float | None) -> RestError:
-    """Why there is no data. `off_s` is how far the answer's time was from the one that was signed."""
-    name = _name(endpoint)
-    if answer is None:
-        after = came.headers.get("Retry-After", "")
-        return RestError(
-            f"{name}: the venue answered HTTP {came.status}",
-            retryable=retryable(came.status, None),
-            retry_after_s=float(after) if after.isdecimal() else None,
-        )
-    message = f"{name}: code {answer.code} {answer.message}"
-    denied = denial(answer.code, answer.message, off_s) if endpoint.access != "public" else None
-    if denied is not None:
-        return DeniedError(message, denied, answer.code)
-    return RestError(message, retryable=retryable(came.status, answer.code), code=answer.code)
+            return Came(response.status, response.headers, bytes(body), time.time_ns())

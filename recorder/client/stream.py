@@ -10,6 +10,7 @@ again. A frame that cannot be read is a `Break` of no length, with its reason: n
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,6 +24,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from recorder.client.backoff import Backoff
 from recorder.client.errors import DeniedError
 from recorder.exchange.account import PrivatePush, read_private
+from recorder.exchange.lifecycle import State
 from recorder.exchange.messages import (
     MAX_FRAME_BYTES,
     PRIVATE_STREAMS,
@@ -36,12 +38,17 @@ from recorder.exchange.messages import (
     json_object,
     parse,
 )
+from recorder.exchange.redaction import Redaction
 from recorder.exchange.refusals import Denial, denial
-from recorder.exchange.session import Note, Output, Session, Signer, State
+from recorder.exchange.session import Note, Output, Session
+from recorder.exchange.signin import Signer
 
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0
 TICK_S: Final = 0.5
+UNHEARD: Final = logging.getLogger("recorder.signed")
+"""The library logs every frame where debugging is on; one that signs is in no log."""
+UNHEARD.setLevel(logging.INFO)
 BACKLOG: Final = 10_000
 """Pushes that may wait to be read: whoever reads more slowly than they come is told of a break."""
 
@@ -71,11 +78,12 @@ class PushStream:
     Raises DeniedError, from the iteration, where the venue does not take the signature.
     """
 
-    def __init__(
+    def __init__(  # only the client makes one
         self,
         url: str,
         topics: tuple[Topic, ...],
         signer: Signer | None,
+        redaction: Redaction | None,
         notices: Counter[str],
         ready: Callable[[], Awaitable[None]],
     ) -> None:
@@ -83,6 +91,7 @@ class PushStream:
         self._url = url
         self._ready = ready
         self._session = Session(topics, signer)
+        self._redaction = redaction
         self._notices = notices
         self._arrived: asyncio.Queue[Arrived | Break | DeniedError] = asyncio.Queue(BACKLOG)
         self._task: asyncio.Task[None] | None = None
@@ -126,6 +135,7 @@ class PushStream:
                     close_timeout=CLOSE_TIMEOUT_S,
                     max_size=MAX_FRAME_BYTES,
                     compression=None,
+                    logger=UNHEARD if self._redaction is not None else None,
                 ) as socket:
                     await self._converse(socket)
             except (OSError, TimeoutError, WebSocketException) as error:
@@ -142,8 +152,10 @@ class PushStream:
             # wait_for of Python 3.11 forgets that it is cancelled where a frame comes at the same moment.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK_S):
-                    frame = await socket.recv()
+                    frame = await socket.recv(decode=False)
                 recv_ns = time.time_ns()
+                if self._redaction is not None:
+                    frame = self._redaction.cut(frame)
                 await self._act(socket, self._heed(frame, recv_ns, now_s))
             await self._act(socket, self._session.tick(time.monotonic()))
             if self._session.state is State.LIVE:

@@ -51,7 +51,9 @@ def read_record(kind: type[T], item: object, notices: Notices, **beside: object)
 
 
 def read_records(kind: type[T], items: object, notices: Notices) -> list[T]:
-    """Records from a list; one that cannot be read is told and left out."""
+    """Records from a list (null stands for an empty one); one that cannot be read is told and left out."""
+    if items is None:
+        return []
     if not isinstance(items, list):
         raise ProtocolError(f"{kind.__name__.lower()}s are not a list")
     found: list[T] = []
@@ -72,13 +74,14 @@ def read_assets(data: object, notices: Notices) -> list[Asset]:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list, newest first. `told` is how many records came, read or not, `size` how many may
-    come on one, where the venue says so. A page is the last one where it is short, for the venue's `count` is
-    0 now and then on a full page."""
+    """One page of a list, newest first. `told` is how many records came, read or not; `size` how many may
+    come on one and `count` how many there are on all, where the venue says so. Its `count` is 0 now and then
+    on a full page: it proves that more is to come, never that nothing is."""
 
     records: list[T]
     told: int
     size: int | None = None
+    count: int = 0
 
 
 def read_page(kind: type[T], data: object, notices: Notices) -> Page[T]:
@@ -88,8 +91,13 @@ def read_page(kind: type[T], data: object, notices: Notices) -> Page[T]:
         records = []  # null for an empty list
     if not isinstance(records, list):
         raise ProtocolError("page without records")
-    size = data.get("page_size") if isinstance(data, dict) else None
-    return Page(read_records(kind, records, notices), len(records), size if isinstance(size, int) else None)
+    size, count = (data.get(name) if isinstance(data, dict) else None for name in ("page_size", "count"))
+    return Page(
+        read_records(kind, records, notices),
+        len(records),
+        size if isinstance(size, int) else None,
+        count if isinstance(count, int) else 0,
+    )
 
 
 # --- private pushes ---------------------------------------------------------------------------------

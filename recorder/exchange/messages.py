@@ -71,10 +71,13 @@ def encode_ping(request_id: int) -> str:
     return _request("ping", {}, request_id)
 
 
-def encode_sign(signature: Mapping[str, str], request_id: int) -> str:
-    """The text that signs a connection in: the exchange's samples call it `sign`, its table
-    `subscribe.sign`."""
-    return _request("sign", dict(signature), request_id)
+SIGN_WORDS: Final = ("sign", "subscribe.sign")
+"""As the exchange's samples call it, and its table."""
+
+
+def encode_sign(signature: Mapping[str, str], request_id: int, word: str = SIGN_WORDS[0]) -> str:
+    """The text that signs a connection in."""
+    return _request(word, dict(signature), request_id)
 
 
 def _request(method: str, params: dict[str, str], request_id: int) -> str:
@@ -312,8 +315,8 @@ def optional_decimal(value: object, field: str) -> str | None:
 
 
 def integer(value: object, field: str) -> int:
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
-        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
+        value = int(value)  # an id of 19 digits, as the exchange's document has them, may fit
     if not isinstance(value, int) or isinstance(value, bool) or not -(2**63) <= value < 2**63:
         raise ProtocolError(f"{field} is not an integer")
     return value

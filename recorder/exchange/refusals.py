@@ -4,6 +4,7 @@ The exchange's document names no code; these are those of its family.
 """
 
 import enum
+import re
 from typing import Final
 
 from recorder.exchange.signing import TS_WINDOW_S
@@ -45,6 +46,20 @@ RETRYABLE_STATUS: Final = (429, 500, 502, 503, 504)
 """Gateways answer these with HTML; all of them pass."""
 
 
+_HINTS: Final = {
+    401: "it does not take the client's id and key",
+    403: "it does not take the client's key or this machine's address",
+    404: "it has no such place, check RECORDER_REST_URL",
+}
+
+
+def hint(status: int) -> str:
+    """What may be behind an answer that is not the venue's own, after a colon; nothing where nobody knows."""
+    if 300 <= status < 400:
+        return ": it sends elsewhere, where nothing signed goes; check RECORDER_REST_URL (https?)"
+    return f": {_HINTS[status]}" if status in _HINTS else ""
+
+
 def retryable(status: int, code: int | None) -> bool:
     """Whether the same call may succeed later."""
     return status in RETRYABLE_STATUS or code in TOO_MANY_REQUESTS or code in INTERNAL_ERROR
@@ -55,7 +70,7 @@ class Denial(enum.Enum):
 
     WRONG_KEY = (
         "the signature is not accepted: check the client's id and key, and that the key is of this venue "
-        "and has not been withdrawn"
+        "and has neither expired nor been withdrawn"
     )
     WRONG_TIME = (
         f"the time is not accepted, it must be within {TS_WINDOW_S:.0f} s of the venue's: set this machine's "
@@ -66,7 +81,10 @@ class Denial(enum.Enum):
 
 
 _TIME_WORDS: Final = ("time", "expire", " ts", "clock")
-_NONCE_WORDS: Final = ("nonce", "repeat", "replay")
+_NONCE_WORDS: Final = ("nonce", "repeat", "replay", "duplicate")
+_KEY_EXPIRED: Final = re.compile(r"\bkey\b.*\bexpire")
+_REPEATED: Final = re.compile(r"""\b(?:client_id|nonce|ts|timestamp|sign)(?:=|%3d|["']\s*:)\s*[^&,}\s]*""")
+"""What was asked, where a refusal repeats it: no word of its own."""
 
 
 def denial(code: int | None, message: str, off_s: float | None = None) -> Denial | None:
@@ -79,10 +97,12 @@ def denial(code: int | None, message: str, off_s: float | None = None) -> Denial
         return Denial.WRONG_ADDRESS
     if code not in WRONG_SIGNATURE:
         return None
-    words = f" {message.lower()}"
+    words = _REPEATED.sub("", f" {message.lower()}")
     if any(word in words for word in _NONCE_WORDS):
         return Denial.USED_NONCE
     is_late = off_s is not None and abs(off_s) > TS_WINDOW_S
+    if not is_late and _KEY_EXPIRED.search(words):
+        return Denial.WRONG_KEY
     if is_late or any(word in words for word in _TIME_WORDS):
         return Denial.WRONG_TIME
     return Denial.WRONG_KEY

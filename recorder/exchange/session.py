@@ -1,14 +1,6 @@
-"""One connection's conversation with the venue, as a state table. Pure: texts and `now` in, texts out.
+"""One connection's conversation with the venue. Pure: texts and `now` in, texts out.
 
-        DIAL            OPENED              SETTLED
-  DOWN ------> DIALLING ------> SUBSCRIBING -------> LIVE
-    ^             |               |    ^ |            | |
-    |    LOST     |               |    +-+ CHANGED    | | CHANGED: back to SUBSCRIBING
-    +-------------+---------------+-------------------+ |
-                                                        LOST: back to DOWN
-
-SUBSCRIBING means that some topic is neither confirmed nor refused. What is absent from the table is a
-violation: it raises, because it is our own mistake and never the venue's.
+`lifecycle` has the states of a connection.
 
 How a topic is confirmed. The shape of the venue's acknowledgement is not documented. A reply that repeats
 the request's id and carries no error confirms it; one with an error refuses it. A server that never
@@ -17,17 +9,17 @@ handled in order, so its pong proves that every earlier request has been handled
 
 Signing in. The streams of an account are asked for after a signature, in one breath: a venue handles the
 texts of a socket in order. It is signed anew on each connection, and whenever a topic that was refused is
-asked for again: what was refused was the signature, for the most part.
+asked for again: what was refused was the signature, for the most part. `signin` has the words.
 
 Silence. Every public stream has its own watchdog (`pace`). A silent stream is subscribed again; if that does
 not bring it back, the connection is given up.
 """
 
-import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
+from recorder.exchange.lifecycle import TRANSITIONS, Event, SessionError, State
 from recorder.exchange.messages import (
     PRIVATE_STREAMS,
     ErrorInfo,
@@ -36,11 +28,11 @@ from recorder.exchange.messages import (
     Stream,
     Topic,
     encode_ping,
-    encode_sign,
     encode_subscribe,
     encode_unsubscribe,
 )
 from recorder.exchange.pace import Pace
+from recorder.exchange.signin import Signer, SignIn
 
 PING_EVERY_S: Final = 10.0
 """The venue closes a connection it heard nothing from for 30 s."""
@@ -49,41 +41,6 @@ DEAD_AFTER_S: Final = 30.0
 MAX_PINGS: Final = 100
 """Unanswered pings that are remembered: a venue may never answer one."""
 RETRY_REFUSED_S: Final = 60.0
-
-
-Signer: TypeAlias = Callable[[], dict[str, str]]
-"""Makes the parameters of a signature: fresh ones with each call."""
-
-
-class State(enum.Enum):
-    DOWN = "down"
-    DIALLING = "dialling"
-    SUBSCRIBING = "subscribing"
-    LIVE = "live"
-
-
-class Event(enum.Enum):
-    DIAL = "dial"
-    OPENED = "opened"
-    SETTLED = "settled"
-    CHANGED = "changed"
-    LOST = "lost"
-
-
-TRANSITIONS: Final[dict[tuple[State, Event], State]] = {
-    (State.DOWN, Event.DIAL): State.DIALLING,
-    (State.DIALLING, Event.OPENED): State.SUBSCRIBING,
-    (State.DIALLING, Event.LOST): State.DOWN,
-    (State.SUBSCRIBING, Event.CHANGED): State.SUBSCRIBING,
-    (State.SUBSCRIBING, Event.SETTLED): State.LIVE,
-    (State.SUBSCRIBING, Event.LOST): State.DOWN,
-    (State.LIVE, Event.CHANGED): State.SUBSCRIBING,
-    (State.LIVE, Event.LOST): State.DOWN,
-}
-
-
-class SessionError(Exception):
-    """An event that the state table does not have: a mistake of the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +75,8 @@ class Session:
 
     def __init__(self, topics: Iterable[Topic], signer: Signer | None = None) -> None:
         self.state = State.DOWN
-        self._signer = signer
-        self._signing: int | None = None
+        self._sign_in = SignIn(signer) if signer is not None else None
+        self._soon = False
         self.topics: dict[Topic, None] = dict.fromkeys(topics)
         self._next_id = 1
         self._pace: dict[str, Pace] = {}
@@ -129,7 +86,9 @@ class Session:
         self._pending: dict[int, Topic] = {}
         self._refused: dict[Topic, float] = {}
         self._pings: list[int] = []
-        self._signing = None
+        self._soon = False
+        if self._sign_in is not None:
+            self._sign_in.begin()
         self._last_ping = now
         self._last_heard = now
 
@@ -188,9 +147,8 @@ class Session:
         for _, topic in asked:
             if topic.stream not in PRIVATE_STREAMS:  # an account may do nothing for weeks
                 self._pace.setdefault(topic.stream, Pace(since=now, last=now))
-        if self._signer is not None and any(topic.stream in PRIVATE_STREAMS for topic in topics):
-            self._signing = self._take_id()
-            output.texts.append(encode_sign(self._signer(), self._signing))
+        if self._sign_in is not None and any(topic.stream in PRIVATE_STREAMS for topic in topics):
+            output.texts.append(self._sign_in.ask(self._take_id()))
         output.notes.append(_topics_note("subscribe", asked))
         output.texts += [encode_subscribe(topic, request_id) for request_id, topic in asked]
         output.texts.append(self._ping(now))
@@ -225,8 +183,11 @@ class Session:
         """Anything that is no push arrived: an acknowledgement, a refusal, a pong, or something unknown."""
         self._last_heard = now
         output = Output()
-        if reply.id is not None and reply.id == self._signing:
-            self._signing, output.denied = None, reply.error
+        if self._sign_in is not None and self._sign_in.is_answered_by(reply):
+            if reply.error is not None and self._sign_in.is_misunderstood(reply.error):
+                self.sign_soon()
+                return output
+            output.denied = reply.error
             output.notes.append(Note("signed" if reply.error is None else "denied", _denial(reply.error)))
             return output
         topic = self._pending.pop(reply.id, None) if reply.id is not None else None
@@ -242,6 +203,10 @@ class Session:
             self._pong(reply, output)
         self._settle()
         return output
+
+    def sign_soon(self) -> None:
+        """Sign in and ask for an account's streams again as soon as what was asked is answered."""
+        self._soon = True
 
     def _is_pong(self, reply: Reply) -> bool:
         return bool(self._pings) and (reply.id in self._pings or (reply.method == "ping" and not reply.id))
@@ -269,6 +234,9 @@ class Session:
             output.give_up = f"nothing received for {DEAD_AFTER_S:.0f} s"
             return output
         again = [topic for topic, since in self._refused.items() if now - since > RETRY_REFUSED_S]
+        if self._soon and not self._pending:
+            self._soon = False
+            again += [topic for topic in self.topics if topic.stream in PRIVATE_STREAMS]
         for stream in self._fallen_silent(now, output):
             again += [topic for topic in self.topics if topic.stream == stream]
         if again and output.give_up is None:

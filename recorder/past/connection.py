@@ -11,7 +11,8 @@ from typing import Final, Protocol
 
 from recorder.client.backoff import Backoff
 from recorder.exchange.messages import PrivateStream, Reply, Stream, Topic, parse
-from recorder.exchange.session import Note, Output, Session, Signer
+from recorder.exchange.session import Note, Output, Session
+from recorder.exchange.signin import Signer
 from recorder.past.agenda import MS, SECOND_NS, Action, Agenda
 from recorder.past.journal import PastJournal
 from recorder.past.wire import Arrival

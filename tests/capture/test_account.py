@@ -1,14 +1,20 @@
 """What is asked for an account: all at first, to the last page; then what is new and what was missed."""
 
+import contextlib
+import os
+import time
 from collections import Counter
 
 import pytest
 from accounts import MARKET, OTHER, every, exchange_of_one, owner, settled, trade
 from memory_journal import MemoryJournal
+from venues import gateway, said
 
 from recorder.capture.account import AccountRounds
 from recorder.capture.asked import Asked, read_asked
+from recorder.client.client import Client
 from recorder.client.errors import RestError
+from recorder.exchange.enums import Side
 from recorder.exchange.signing import Credentials
 from recorder.simulator.faults import Fault
 
@@ -95,19 +101,92 @@ async def test_a_balance_that_changed_for_no_known_reason_says_so(floor):
 
 
 async def test_a_question_that_the_venue_never_answers_costs_itself_alone():
-    fault = Fault("http", at=0.0, seconds=600.0, status=404, path="/open/api/v2/position")
+    fault = Fault("http", at=0.0, seconds=600.0, status=404, path="/open/api/v2/setting")
     async with (
         exchange_of_one(limits=False, faults=(fault,)) as exchange,
-        owner(exchange) as trader,
-        owner(exchange, old_paths=True) as client,
+        owner(exchange) as client,
     ):
-        await trade(trader)
+        with contextlib.suppress(RestError):  # it sets a leverage, which cannot be had here
+            await trade(client)
+        await client.trading.market_order(MARKET, Side.BUY, "0.01")
         await settled()
-        found = await AccountRounds(trader, Asked()).snapshot()
-        assert "HTTP 404" in found.failures[0]
-        assert (found.positions, found.records["fills"] > 0) == ([], True)
-        old = await AccountRounds(client, Asked()).snapshot()
-        assert [position.market for position in old.positions] == [MARKET]
+        found = await AccountRounds(client, Asked()).snapshot()
+    assert "HTTP 404" in found.failures[0]
+    assert ([position.market for position in found.positions], found.records["fills"]) == ([MARKET], 1)
+
+
+class Past:
+    """An account as a venue tells of it: answers by path, and what was asked."""
+
+    def __init__(self, **lists):
+        self.lists = lists
+        self.asked = []
+
+    async def __call__(self, request):
+        name, query = request.path.rpartition("v2/")[2], request.query
+        self.asked.append((name, dict(query)))
+        if name == "asset/query":
+            return said(0, "success", {"USDT": {"available": "1"}})
+        if "page" not in query:
+            return said(0, "success", [] if name == "position/pending" else {})
+        page, size = int(query["page"]), int(query["page_size"])
+        records = self.lists.get(name.replace("/", "_"), [])[(page - 1) * size : page * size]
+        return said(0, "success", {"records": records, "page": page, "page_size": size, "count": 0})
+
+    def pages(self, name):
+        return sum(1 for asked, _ in self.asked if asked == name)
+
+
+def stop(number):
+    return {"contract_order_id": str(number), "market": MARKET, "update_time": 1_600_000_000, "status": 3}
+
+
+async def test_finished_stops_are_asked_to_where_they_are_known_over_restarts_too():
+    venue = Past(order_stop_finished=[stop(number) for number in range(1_000)])
+    asked = Asked()
+    async with gateway(venue) as url, Client(url, credentials=WHO) as client:
+        await AccountRounds(client, asked).snapshot()
+        assert venue.pages("order/stop/finished") == 11
+        venue.asked.clear()
+        await AccountRounds(client, asked).snapshot()
+    assert venue.pages("order/stop/finished") == 2
+
+
+async def test_a_stop_that_waited_is_looked_for_among_the_finished_ones_however_far_back_it_stands():
+    venue = Past(
+        order_stop_finished=[stop(number) for number in range(1_000)], order_stop_pending=[stop(7_777)]
+    )
+    async with gateway(venue) as url, Client(url, credentials=WHO) as client:
+        rounds = AccountRounds(client, Asked())
+        await rounds.snapshot()
+        venue.lists["order_stop_pending"], venue.asked = [], []
+        venue.lists["order_stop_finished"].insert(650, stop(7_777))
+        await rounds.snapshot()
+        assert venue.pages("order/stop/finished") == 7
+        await rounds.snapshot()
+    assert venue.pages("order/stop/finished") == 9
+
+
+async def test_a_history_is_asked_for_anew_from_where_the_venues_clock_was_set_back_to():
+    venue, now_s = Past(), int(time.time())
+    asked = Asked(until_s={"ledger": now_s + 3_600})
+    async with gateway(venue) as url, Client(url, credentials=WHO) as client:
+        await AccountRounds(client, asked).snapshot()
+    [question] = [query for name, query in venue.asked if name == "asset/history"]
+    assert int(question["start_time"]) <= now_s - 300 < now_s - 10 <= int(question["end_time"])
+    assert asked.until_s["ledger"] == int(question["end_time"])
+
+
+def test_what_was_open_is_as_whoever_asked_last_says(tmp_path):
+    whose = read_asked(tmp_path, WHO).whose
+    for age_s, name, number in ((60, "aaa", "2"), (600, "zzz", "1")):
+        directory = tmp_path / "journal" / name
+        directory.mkdir(parents=True)
+        Asked(whose, {"ledger": age_s}, open={number: MARKET}, stops={number}).save(directory)
+        at_s = time.time() - age_s
+        os.utime(directory / "account.json", (at_s, at_s))
+    found = read_asked(tmp_path, WHO)
+    assert (found.until_s, found.open, found.stops) == ({"ledger": 600}, {"2": MARKET}, {"2"})
 
 
 @pytest.mark.long

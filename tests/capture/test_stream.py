@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import time
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -14,6 +15,8 @@ from recorder.capture.stream import StreamConnection
 from recorder.client.backoff import Backoff
 from recorder.exchange import pace, session
 from recorder.exchange.messages import Topic
+from recorder.exchange.redaction import Redaction
+from recorder.exchange.signing import Credentials, sign
 from recorder.journal.reader import JournalReader
 from recorder.journal.writer import JournalWriter
 
@@ -478,3 +481,34 @@ class TestSigned:
         assert signed == ["1", "2"]
         assert journal.kinds().count("signed") == 2
         assert "secret" not in str(journal.events)
+
+    async def test_what_signs_it_is_in_no_record_and_no_log_where_the_venue_repeats_it(
+        self, serve, journal, eventually, caplog
+    ):
+        caplog.set_level(logging.DEBUG)
+        who = Credentials.of("client-of-tests", "key-of-tests")
+        cut, asked = Redaction(who), []
+
+        async def play(socket, _number, _):
+            async for text in socket:
+                asked.append(json.loads(text)["params"])
+                error = {"code": 1_010_313, "msg": f"sign error in {text}"}
+                await socket.send(
+                    json.dumps({"id": json.loads(text)["id"], "result": asked[-1], "error": error})
+                )
+
+        def signer():
+            signed = sign(who, "0123456789abcdef", 1)
+            cut.remember(signed)
+            return signed
+
+        more = {"tapped": False, "signer": signer, "redaction": cut}
+        async with serve(play) as venue, running(venue.url, journal, Topic("order"), **more):
+            await eventually(lambda: "denied" in journal.kinds())
+            written = f"{journal.frames} {journal.events} {caplog.text}"
+        assert "sign error in" in written
+        assert [
+            value
+            for value in ("key-of-tests", *sign(who, "0123456789abcdef", 1).values())
+            if len(value) > 5 and value in written
+        ] == []

@@ -194,6 +194,43 @@ class TestPages:
         assert [order.order_id for order in orders] == list(range(count, 0, -1))
         assert venue.pages == list(range(1, pages + 1))
 
+    @pytest.mark.parametrize("told", [15, 10_000])
+    async def test_a_page_that_is_cut_short_is_not_the_last_where_the_venue_counts_more(self, told):
+        async def handler(request):
+            params = await params_of(request)
+            first = (int(params["page"]) - 1) * 5
+            records = [{"order_id": number, "market": MARKET} for number in range(first, min(first + 5, 15))]
+            return said(0, "success", {"records": records or None, "page_size": 10, "count": told})
+
+        async with client_of(handler, page_size=10) as client:
+            orders = await every(client.account.finished_orders(MARKET))
+        assert [order.order_id for order in orders] == list(range(15))
+
+    async def test_a_venue_without_a_page_after_a_full_last_one_has_told_all(self):
+        async def handler(request):
+            if (await params_of(request))["page"] != "1":
+                return said(20_015, "page error")
+            return said(0, "success", {"records": [{"order_id": 1, "market": MARKET}], "count": 0})
+
+        async with client_of(handler, page_size=1) as client:
+            assert len(await every(client.account.open_orders())) == 1
+
+    async def test_a_page_that_fails_in_a_way_that_passes_is_asked_again_alone(self, monkeypatch):
+        monkeypatch.setattr("recorder.client.throttle.FIRST_PAUSE_S", 0.01)
+        venue = Listing(25)
+        pages, fails = [], [2, 2, 3]
+
+        async def handler(request):
+            pages.append(int((await params_of(request))["page"]))
+            if fails and fails[0] == pages[-1]:
+                fails.pop(0)
+                return said(1_010_007, "too many requests")
+            return await venue(request)
+
+        async with client_of(handler, page_size=10, tries=3) as client:
+            assert len(await every(client.account.open_orders())) == 25
+        assert pages == [1, 2, 2, 2, 3, 3]
+
     async def test_an_order_that_moves_to_the_next_page_meanwhile_comes_once(self):
         venue = Listing(25, grows=3)
         async with client_of(venue, page_size=10) as client:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import traceback
 
 import pytest
 from aiohttp import web
@@ -54,9 +55,25 @@ class TestSigned:
                 await client.call(ASSET_QUERY)
         assert len(venue.nonces) == 5
 
+    async def test_no_nonce_is_sent_twice_where_the_venue_hangs_up(self):
+        venue = SigningVenue({})
+
+        async def handler(request):
+            answer = await venue(request)
+            if len(venue.asked) % 2 == 0:
+                request.transport.abort()
+            return answer
+
+        async with gateway(handler) as url, RestClient(url, credentials=WHO) as client:
+            for _ in range(2):
+                await client.call(ASSET_QUERY)
+                with pytest.raises(RestError, match="disconnected") as caught:
+                    await client.call(ASSET_QUERY)
+                assert caught.value.retryable
+        assert len(venue.asked) == len({params["nonce"] for _, _, params in venue.asked}) == 4
+
     async def test_a_public_call_is_not_signed(self):
         venue = SigningVenue([])
-        venue.wrong = lambda _: None
         async with gateway(venue) as url, RestClient(url, credentials=WHO) as client:
             await client.call(MARKET_LIST)
         assert venue.asked == [("GET", "/open/api/v2/market/list", {})]
@@ -66,6 +83,25 @@ class TestSigned:
         async with gateway(venue) as url, RestClient(url, credentials=WHO, old_paths=True) as client:
             await client.call(POSITION_PENDING)
         assert venue.asked[0][1] == "/open/api/2/position/pending"
+
+    @pytest.mark.parametrize("old_paths", [False, True])
+    async def test_positions_are_found_at_either_place(self, old_paths):
+        here = "/open/api/v2" if old_paths else "/open/api/2"
+        asked = []
+
+        async def handler(request):
+            asked.append(request.path)
+            if not request.path.startswith(here):
+                raise web.HTTPNotFound
+            return said(0, "success", [])
+
+        async with (
+            gateway(handler) as url,
+            RestClient(url, credentials=WHO, old_paths=old_paths) as client,
+        ):
+            for _ in range(2):
+                assert (await client.call(POSITION_PENDING)).data == []
+        assert asked[1:] == [f"{here}/position/pending"] * 2
 
 
 class TestClock:
@@ -80,12 +116,21 @@ class TestClock:
             await client.call(ASSET_QUERY)
             assert len(venue.asked) == asked + 1
 
+    @pytest.mark.parametrize("words", [{}, {"time": "timestamp expired"}])
+    async def test_where_a_refusal_does_not_tell_the_time_a_public_answer_is_asked(self, words):
+        venue = SigningVenue({"USDT": {}}, 7.0, words, tells_time="public")
+        async with gateway(venue) as url, RestClient(url, credentials=WHO) as client:
+            assert (await client.call(ASSET_QUERY)).data == {"USDT": {}}
+            assert client.clock.offset_s == pytest.approx(7.0, abs=0.1)
+            await client.call(ASSET_QUERY)
+        assert [path.rpartition("v2/")[2] for _, path, _ in venue.asked] == [
+            "asset/query", "market/list", "asset/query", "asset/query",
+        ]  # fmt: skip
+
     async def test_public_answers_measure_it_before_anything_is_signed(self):
         venue = SigningVenue({}, 60.0)
         async with gateway(venue) as url, RestClient(url, credentials=WHO) as client:
-            checked, venue.wrong = venue.wrong, lambda _: None
             await client.call(MARKET_LIST)
-            venue.wrong = checked
             await client.call(ASSET_QUERY)
         assert len(venue.asked) == 2
 
@@ -101,6 +146,12 @@ class TestDenied:
         error = await denied(SigningVenue({}), who=Credentials.of(ID, "another"))
         assert error.denial is Denial.WRONG_KEY
         assert "check the client's id and key" in str(error)
+
+    async def test_a_refusal_is_read_whatever_its_status_is(self):
+        venue = SigningVenue({})
+        venue.refusal_status = 401
+        error = await denied(venue, who=Credentials.of(ID, "another"))
+        assert (error.denial, error.code) == (Denial.WRONG_KEY, 1_010_313)
 
     async def test_a_wrong_time_that_no_answer_corrects(self):
         venue = SigningVenue({}, 60.0, {"time": "timestamp expired"}, tells_time="nowhere")
@@ -173,7 +224,7 @@ class TestNothingIsWrittenDown:
     def assert_nothing(self, venue_asked, *texts):
         secret = {KEY, ID}
         for _, _, params in venue_asked:
-            secret |= {params["nonce"], params["sign"]}
+            secret |= {params[name] for name in ("nonce", "sign") if name in params}
         assert [each for each in secret for text in texts if each in text] == []
 
     @pytest.mark.parametrize("repeats", ["url", "json"])
@@ -182,6 +233,8 @@ class TestNothingIsWrittenDown:
 
         async def handler(request):
             await venue(request)
+            if "/market/" in request.path:
+                return said(0, "success", [])
             if repeats == "url":
                 return web.Response(status=502, text=f"<h1>no way to {request.url}</h1>")
             params = dict(request.query)
@@ -230,6 +283,16 @@ class TestNothingIsWrittenDown:
                     await client.call(ASSET_QUERY)
         assert elsewhere == []
         self.assert_nothing(venue.asked, repr(journal.rest), told(caught.value))
+
+    async def test_where_nobody_answers_not_even_in_a_tracebacks_locals(self):
+        async with RestClient("http://127.0.0.1:9", credentials=WHO) as client:
+            with pytest.raises(RestError) as caught:
+                await client.call(ASSET_QUERY)
+        told_of = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+        shown = "".join(told_of.format())
+        assert caught.value.__context__ is None
+        assert "Signed(" in shown
+        self.assert_nothing([], shown)
 
     async def test_of_a_success(self, journal):
         venue = SigningVenue({"USDT": {"available": "1"}})

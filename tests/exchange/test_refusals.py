@@ -2,7 +2,7 @@
 
 import pytest
 
-from recorder.exchange.refusals import Denial, denial, retryable
+from recorder.exchange.refusals import Denial, denial, hint, retryable
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,15 @@ def test_a_call_is_tried_again_when_it_may_succeed_later_and_only_then(status, c
         (1_010_316, "sign invalid", -7.0, Denial.WRONG_TIME),
         (1_010_313, "timestamp expired", 0.0, Denial.WRONG_TIME),
         (1_010_313, "Nonce has been used", 0.0, Denial.USED_NONCE),
+        (1_010_313, "sign error: client_id=a&nonce=b&ts=1&sign=c", 0.0, Denial.WRONG_KEY),
+        (
+            1_010_313,
+            'sign error {"client_id": "a", "nonce": "b", "ts": "1", "sign": "c"}',
+            0.0,
+            Denial.WRONG_KEY,
+        ),
+        (1_010_313, "api key expired", 0.0, Denial.WRONG_KEY),
+        (1_010_313, "key: request expired", 9.0, Denial.WRONG_TIME),
         (1_010_315, "ip not allowed", 9.0, Denial.WRONG_ADDRESS),
         (80_005, "nonce missing", 9.0, None),
         (None, "nonce", 9.0, None),
@@ -35,6 +44,15 @@ def test_a_call_is_tried_again_when_it_may_succeed_later_and_only_then(status, c
 )
 def test_wrong_key_time_nonce_and_address_are_told_apart(code, message, off_s, found):
     assert denial(code, message, off_s) is found
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(302, "https"), (401, "key"), (403, "address"), (404, "RECORDER_REST_URL"), (502, "")],
+)
+def test_what_is_not_the_venues_own_answer_says_what_may_be_behind_it(status, words):
+    assert words in hint(status)
+    assert (hint(status) == "") is (not words)
 
 
 def test_each_says_what_to_do():

@@ -5,18 +5,10 @@ from itertools import pairwise
 
 import pytest
 
+from recorder.exchange.lifecycle import TRANSITIONS, Event, SessionError, State
 from recorder.exchange.messages import Topic, parse
 from recorder.exchange.pace import UNKNOWN_AFTER_S
-from recorder.exchange.session import (
-    DEAD_AFTER_S,
-    PING_EVERY_S,
-    RETRY_REFUSED_S,
-    TRANSITIONS,
-    Event,
-    Session,
-    SessionError,
-    State,
-)
+from recorder.exchange.session import DEAD_AFTER_S, PING_EVERY_S, RETRY_REFUSED_S, Session
 
 A, B, STATE = Topic("trade", "A"), Topic("depth", "B"), Topic("state")
 KLINE = Topic("kline", "A", "1min")
@@ -459,6 +451,24 @@ class TestSigning:
         told = answer(session, output.texts[0], error={"code": 1_010_313, "msg": "signature error"})
         assert (told.denied.code, told.denied.message) == (1_010_313, "signature error")
         assert noted(told) == [("denied", {"code": 1_010_313, "error": "signature error"})]
+
+    def test_the_documents_other_word_is_tried_where_a_venue_does_not_know_the_first(self):
+        session, output = self.signing(self.ORDER)
+        told = answer(session, output.texts[0], error={"code": 80_005, "msg": "unknown method"})
+        assert (told.denied, told.notes, session.tick(1.0).texts) == (None, [], [])
+        answer(session, output.texts[1], error={"code": 1, "msg": "not signed in"})
+        asked = session.tick(2.0)
+        assert methods(asked)[:2] == ["subscribe.sign", "subscribe.order"]
+        told = answer(session, asked.texts[0], error={"code": 80_005, "msg": "unknown method"})
+        assert told.denied.code == 80_005
+
+    def test_it_can_be_signed_anew_at_once(self):
+        session, output = self.signing(self.ORDER)
+        answer(session, output.texts[0], error={"code": 1_010_313, "msg": "timestamp expired"})
+        answer(session, output.texts[1], error={"code": 1, "msg": "not signed in"})
+        assert session.tick(1.0).texts == []
+        session.sign_soon()
+        assert methods(session.tick(2.0))[:2] == ["sign", "subscribe.order"]
 
     def test_one_that_is_taken_is_noted_without_a_word_of_it(self):
         session, output = self.signing(self.ORDER)

@@ -24,7 +24,8 @@ from recorder.lake.gaps.missing import GapBook, MissingBooks, RecordedBy
 from recorder.lake.store.files import DAY_COMPRESSION_LEVEL, ParquetFile
 from recorder.lake.store.manifest import WHOLE_DAY, Commit, FileInfo, Manifest
 from recorder.lake.store.minutes import MADE_OF
-from recorder.lake.store.tables import DEPTH, FUNDING_TOLD, GAPS, MINUTES, STATE, TABLES, TRADES, Table
+from recorder.lake.store.table import Table
+from recorder.lake.store.tables import DEPTH, FUNDING_TOLD, GAPS, MINUTES, STATE, TABLES, TRADES
 from recorder.lake.units import HOUR_US
 
 FILE_ROWS: Final = 32_000_000

@@ -20,7 +20,8 @@ from recorder.lake.spans import Spans
 from recorder.lake.store.columns import over
 from recorder.lake.store.files import as_us
 from recorder.lake.store.minutes import AFTER_S
-from recorder.lake.store.tables import MINUTES, TIME
+from recorder.lake.store.table import TIME
+from recorder.lake.store.tables import MINUTES
 from recorder.lake.units import DAY_US
 
 Blocks: TypeAlias = Iterator[pa.Table]

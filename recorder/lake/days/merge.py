@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 from recorder.lake.spans import FOREVER_US
 from recorder.lake.store.files import MERGED_COMPRESSION_LEVEL, ParquetFile, as_us, in_order
 from recorder.lake.store.manifest import WHOLE_DAY, FileInfo, Manifest
-from recorder.lake.store.tables import TABLES, Table
+from recorder.lake.store.table import Table
+from recorder.lake.store.tables import TABLES
 
 FAN_IN: Final = 16
 WHOLE_HOUR: Final = 9

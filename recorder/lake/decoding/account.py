@@ -15,6 +15,7 @@ import msgspec
 
 from recorder.exchange.account import OrderPush, PositionPush, read_private, read_record
 from recorder.exchange.endpoints import (
+    ACCOUNT,
     ASSET_HISTORY,
     ASSET_QUERY,
     LEVERAGE,
@@ -41,7 +42,8 @@ from recorder.exchange.records import (
 from recorder.lake.decoding.harvest import Harvest, Row
 from recorder.lake.decoding.rows import PRECISE_LIMIT, PRECISE_STEP, PRECISION, Origin
 from recorder.lake.store.account import COLUMNS, Column
-from recorder.lake.store.tables import (
+from recorder.lake.store.account_tables import (
+    ACCOUNT_ANSWERS,
     ACCOUNT_ASSETS,
     ACCOUNT_FILLS,
     ACCOUNT_LEDGER,
@@ -49,10 +51,24 @@ from recorder.lake.store.tables import (
     ACCOUNT_ORDERS,
     ACCOUNT_POSITIONS,
     ACCOUNT_STOP_ORDERS,
-    Table,
 )
+from recorder.lake.store.table import Table
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What was asked, and how much came."""
+
+    call: str
+    records: int
+    market: str | None
+    page: int | None
+    start_s: float | None
+    end_s: float | None
+
 
 _TABLE_OF: Final[dict[type, Table]] = {
+    Answered: ACCOUNT_ANSWERS,
     Asset: ACCOUNT_ASSETS,
     Position: ACCOUNT_POSITIONS,
     Order: ACCOUNT_ORDERS,
@@ -183,17 +199,18 @@ def _asked(params: dict[str, Any], name: str) -> str:
 
 
 def _list(data: object) -> Iterable[object]:
+    """null stands for an empty list."""
+    if data is None:
+        return []
     if not isinstance(data, list):
         raise ProtocolError("not a list")
     return data
 
 
 def _records(data: object) -> Iterable[object]:
-    """What a page holds; null stands for an empty list."""
     if not isinstance(data, dict):
         raise ProtocolError("page without records")
-    records = data.get("records")
-    return [] if records is None else _list(records)
+    return _list(data.get("records"))
 
 
 _Reader = Callable[[object, dict[str, Any], _Reading], None]
@@ -211,13 +228,32 @@ _READERS: Final[dict[str, _Reader]] = {
     STOP_FINISHED.name: _page_of(StopOrder),
 }
 ACCOUNT_CALLS: Final = frozenset(_READERS)
+_WHOLE: Final = (ASSET_QUERY.name, POSITION_PENDING.name)
+"""Calls that tell all there is in one answer."""
+_PAGED: Final = frozenset(endpoint.name for endpoint in ACCOUNT if endpoint.paged)
+MAX_DIGITS: Final = 12
 
 
 def read_account_answer(data: object, fields: dict[str, Any], origin: Origin, harvest: Harvest) -> None:
     """The rows of a call's data. Raises ProtocolError where it is not what the call gives."""
-    params = fields.get("params")
-    reading = _Reading(origin, harvest, fields["call"])
-    _READERS[fields["call"]](data, params if isinstance(params, dict) else {}, reading)
+    call, given = fields["call"], fields.get("params")
+    params = given if isinstance(given, dict) else {}
+    reading = _Reading(origin, harvest, call)
+    _READERS[call](data, params, reading)
+    reading.put(_answered(call, data, params))
+
+
+def _answered(call: str, data: Any, params: dict[str, Any]) -> Answered:
+    told = data.get("records") if call in _PAGED else data
+    count = len(told or ()) if call in _PAGED or call in _WHOLE else 1
+    page, start_s, end_s = (_number(params.get(name)) for name in ("page", "start_time", "end_time"))
+    market = params.get("market")
+    return Answered(call, count, market if isinstance(market, str) else None, page, start_s, end_s)
+
+
+def _number(value: object) -> int | None:
+    is_number = isinstance(value, str) and value.isdecimal() and len(value) < MAX_DIGITS
+    return int(value) if is_number and isinstance(value, str) else None
 
 
 # --- pushes -----------------------------------------------------------------------------------------

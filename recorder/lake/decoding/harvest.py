@@ -8,7 +8,8 @@ from typing import Any, Final, TypeAlias
 import pyarrow as pa
 
 from recorder.lake.asked import Candles, Deals
-from recorder.lake.store.tables import ACCOUNT, DEPTH, KLINES, LEVELS, REJECTS, STATE, TRADES
+from recorder.lake.store.account_tables import ACCOUNT
+from recorder.lake.store.tables import DEPTH, KLINES, LEVELS, REJECTS, STATE, TRADES
 
 NOTICE_CHARACTERS: Final = 120
 """A name the venue made up is quoted in a notice up to this length."""

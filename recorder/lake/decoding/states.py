@@ -13,7 +13,8 @@ from recorder.lake.decoding.layout import Layout, Objects
 from recorder.lake.decoding.reading import Misfit, Reading, matches, read, require
 from recorder.lake.decoding.rows import FUNDING_AHEAD_MINUTES, STATE_WIRE, precise
 from recorder.lake.store.columns import Batch, optional_doubles, origin, over, table, timestamps
-from recorder.lake.store.tables import PRECISE, STATE, TIME
+from recorder.lake.store.table import PRECISE, TIME
+from recorder.lake.store.tables import STATE
 from recorder.lake.units import MINUTE_US
 
 _PRECISE_BYTES: Final = 16

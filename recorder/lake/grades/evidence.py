@@ -16,7 +16,8 @@ from recorder.lake.spans import Spans
 from recorder.lake.store.files import as_us
 from recorder.lake.store.manifest import Manifest
 from recorder.lake.store.stored import between, stored
-from recorder.lake.store.tables import DEPTH, KLINES, SOURCE, STATE, TRADES, Table
+from recorder.lake.store.table import Table
+from recorder.lake.store.tables import DEPTH, KLINES, SOURCE, STATE, TRADES
 from recorder.lake.units import MINUTE_US
 
 _TRADE_COLUMNS: Final = ("market", "trade_id", "ts_event", "ts_recv", "side", "price", "quantity", "source")

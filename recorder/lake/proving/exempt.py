@@ -24,7 +24,8 @@ from recorder.lake.publishing.once import ONCE
 from recorder.lake.spans import Spans, clip, spans_of, union, within
 from recorder.lake.store.compare import Keep
 from recorder.lake.store.files import as_us
-from recorder.lake.store.tables import COVERAGE, DEPTH, GAPS, KLINES, REJECTS, TRADES, Table
+from recorder.lake.store.table import Table
+from recorder.lake.store.tables import COVERAGE, DEPTH, GAPS, KLINES, REJECTS, TRADES
 from recorder.lake.units import HOUR_US
 
 _ORIGIN: Final = {

@@ -26,6 +26,7 @@ from recorder.lake.store.files import day_of
 from recorder.lake.store.manifest import WHOLE_DAY, FileInfo
 from recorder.lake.store.minutes import MADE_OF
 from recorder.lake.store.removed import removed_days
+from recorder.lake.store.table import Table
 from recorder.lake.store.tables import (
     COVERAGE,
     DEPTH,
@@ -36,7 +37,6 @@ from recorder.lake.store.tables import (
     REMOVED,
     TABLES,
     TRADES,
-    Table,
 )
 from recorder.lake.units import DAY_US
 

@@ -21,6 +21,7 @@ from recorder.lake.publishing.milestones import RECORDER_STATE
 from recorder.lake.publishing.publisher import LakeError
 from recorder.lake.publishing.source import Reach, reach_of
 from recorder.lake.store.manifest import BUSY_TIMEOUT_S, MANIFEST, FileInfo
+from recorder.lake.store.owner import make_private
 
 SCRATCH: Final = "rebuild"
 """The directory, below the data directory, in which a lake is made for comparison or for taking over."""
@@ -68,7 +69,7 @@ def scratch(data_dir: Path) -> Iterator[Path]:
             raise LakeError(message, busy=True) from None
         directory = data_dir / SCRATCH
         shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir()
+        make_private(directory)  # whatever is of an account lies there, too
         try:
             yield directory
         finally:

@@ -5,10 +5,11 @@ equal ones, the next page of the same question goes on counting. A question's bo
 nothing moves from page to page.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -16,8 +17,9 @@ import pyarrow.compute as pc
 
 from recorder.exchange.endpoints import ORDER_DEALS
 from recorder.lake.decoding.harvest import Record
-from recorder.lake.store.tables import ACCOUNT_FILLS
+from recorder.lake.store.account_tables import ACCOUNT_FILLS
 
+DIGEST_BYTES: Final = 16
 Same: TypeAlias = tuple[str, int, int, Decimal, Decimal]
 """Market, order, time in us, price and quantity: what equal fills have in common."""
 
@@ -27,7 +29,8 @@ class LastPage(msgspec.Struct, frozen=True):
 
     question: list[tuple[str, str]]
     page: int
-    end: list[tuple[Same, int]]
+    end: list[tuple[str, int]]
+    """Fills by their digests: the manifest is read by all who read the lake, an account's tables are not."""
 
 
 class Fills:
@@ -49,16 +52,21 @@ class Fills:
     def _page(self, rows: pa.Table, question: list[tuple[str, str]], page: int) -> pa.Table:
         last = self.last
         goes_on = last is not None and last.question == question and last.page + 1 == page
-        before = Counter(dict(last.end)) if goes_on and last is not None else Counter[Same]()
+        before = Counter(dict(last.end)) if goes_on and last is not None else Counter[str]()
         names = ("market", "order_id", "ts_event", "price", "quantity")
         times = rows["ts_event"].cast(pa.int64()).to_pylist()
         columns = [times if name == "ts_event" else rows[name].to_pylist() for name in names]
-        same: list[Same] = list(zip(*columns, strict=True))
+        same = [_digest(each) for each in zip(*columns, strict=True)]
         places = [place + before[each] for each, place in zip(same, rows["place"].to_pylist(), strict=True)]
-        end = {each: place for each, place in zip(same, places, strict=True) if each[2] == times[-1]}
+        at_end = zip(times, same, places, strict=True)
+        end = {each: place for time_us, each, place in at_end if time_us == times[-1]}
         self.last = LastPage(question, page, list(end.items()))
         at = ACCOUNT_FILLS.schema.get_field_index("place")
         return rows.set_column(at, ACCOUNT_FILLS.schema.field(at), pa.array(places, pa.int64()))
+
+
+def _digest(same: Same) -> str:
+    return hashlib.blake2b(repr(same).encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
 def _counted_of(record: Record) -> tuple[int, list[tuple[str, str]], int]:

@@ -22,23 +22,15 @@ from recorder.lake.grades.changes import Changes
 from recorder.lake.grades.settle import SETTLE_STATE
 from recorder.lake.publishing.once import ONCE, Once
 from recorder.lake.publishing.source import Source, market_table
+from recorder.lake.store.account_tables import ACCOUNT
 from recorder.lake.store.dedupe import Highs, latest_candles, new_rows
 from recorder.lake.store.draft import add_file, bucket
 from recorder.lake.store.files import by_bucket, day_of, read_file
 from recorder.lake.store.manifest import Commit, Manifest
 from recorder.lake.store.owner import keep_to_owner
 from recorder.lake.store.stored import stored
-from recorder.lake.store.tables import (
-    ACCOUNT,
-    DEPTH,
-    GAPS,
-    KLINES,
-    MARKETS,
-    REJECTS,
-    STATE,
-    TRADES,
-    Table,
-)
+from recorder.lake.store.table import Table
+from recorder.lake.store.tables import DEPTH, GAPS, KLINES, MARKETS, REJECTS, STATE, TRADES
 from recorder.lake.units import DAY_US, HOUR_US
 
 DEDUPED: Final = (TRADES, DEPTH)

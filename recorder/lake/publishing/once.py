@@ -10,14 +10,14 @@ from typing import Any, Final, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recorder.lake.store.files import as_us, by_bucket
-from recorder.lake.store.tables import (
+from recorder.lake.store.account_tables import (
     ACCOUNT_FILLS,
     ACCOUNT_LEDGER,
     ACCOUNT_ORDERS,
     ACCOUNT_STOP_ORDERS,
-    Table,
 )
+from recorder.lake.store.files import as_us, by_bucket
+from recorder.lake.store.table import Table
 from recorder.lake.units import DAY_US
 
 RECENT_LIMIT: Final = 50_000

@@ -21,18 +21,9 @@ from recorder.lake.gaps.machine import GapMachine
 from recorder.lake.gaps.pushes import NO_PUSHES, BlockPushes
 from recorder.lake.gaps.state import Gap
 from recorder.lake.publishing.fills import Fills, LastPage
-from recorder.lake.store.tables import (
-    ACCOUNT,
-    ACCOUNT_FILLS,
-    DEPTH,
-    KLINES,
-    MARKETS,
-    REJECTS,
-    STATE,
-    TABLES,
-    TRADES,
-    Table,
-)
+from recorder.lake.store.account_tables import ACCOUNT, ACCOUNT_FILLS
+from recorder.lake.store.table import Table
+from recorder.lake.store.tables import DEPTH, KLINES, MARKETS, REJECTS, STATE, TABLES, TRADES
 
 _PUBLIC: Final = (TRADES, DEPTH, KLINES, STATE, REJECTS)
 BUFFERED: Final = (*_PUBLIC, *ACCOUNT)

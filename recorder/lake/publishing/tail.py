@@ -17,7 +17,8 @@ from recorder.lake.publishing.milestones import RECORDER_STATE
 from recorder.lake.publishing.source import Source
 from recorder.lake.store.dedupe import Highs, new_rows
 from recorder.lake.store.manifest import FileInfo, read_committed, read_files
-from recorder.lake.store.tables import DEPTH, KLINES, STATE, TRADES, Table
+from recorder.lake.store.table import Table
+from recorder.lake.store.tables import DEPTH, KLINES, STATE, TRADES
 
 TAILED: Final = (TRADES, DEPTH, KLINES, STATE)
 """The tables that a tail has rows of."""

@@ -175,6 +175,15 @@ LEVERAGE: Final = (
     Column("margin_removable", "max_removable_margin", "money", "quote", "what can be taken out"),
 )
 
+ANSWERS: Final = (
+    Column("call", "call", "text", "-", "the question, like `position_pending`", True),
+    Column("market", "market", "text", "-", "of which market; null: of all"),
+    Column("page", "page", "count", "-", "which page of a list; null where there are none"),
+    Column("records", "records", "count", "-", "how many records it held; 0: there was nothing", True),
+    Column("ts_from", "start_s", "time", "time, UTC", "the history from when on; null: all of it"),
+    Column("ts_until", "end_s", "time", "time, UTC", "the history up to when, by the venue's clock"),
+)
+
 COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
     "account_assets": ASSETS,
     "account_positions": POSITIONS,
@@ -183,6 +192,7 @@ COLUMNS: Final[dict[str, tuple[Column, ...]]] = {
     "account_fills": FILLS,
     "account_ledger": LEDGER,
     "account_leverage": LEVERAGE,
+    "account_answers": ANSWERS,
 }
 """By table: the columns that are fields of a record. Beside them stand those that say when, how and where it
 was received."""

@@ -9,7 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from recorder.lake.arrays import Bools, Floats, Ints
-from recorder.lake.store.tables import SOURCE, TIME
+from recorder.lake.store.table import TIME
+from recorder.lake.store.tables import SOURCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from recorder.lake.arrays import Bools
-from recorder.lake.store.tables import Table
+from recorder.lake.store.table import Table
 
 MEMORY_MB: Final = 512
 THREADS: Final = 2

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 
 from recorder.lake.store.columns import over
 from recorder.lake.store.files import as_us
-from recorder.lake.store.tables import SOURCE, Table
+from recorder.lake.store.table import Table
+from recorder.lake.store.tables import SOURCE
 from recorder.lake.units import HOUR_US
 
 LATE_SLACK_US: Final = HOUR_US

@@ -269,6 +269,10 @@ ACCOUNT: Final[dict[str, tuple[str, dict[str, Said]]]] = {
         "how a market's positions are opened, or how much margin of a position can be moved, in each answer",
         _account("account_leverage"),
     ),
+    "account_answers": (
+        "an answer about the account, also one that held nothing",
+        _account("account_answers"),
+    ),
 }
 
 TOLD: Final[dict[str, tuple[str, dict[str, Said]]]] = {

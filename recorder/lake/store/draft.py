@@ -6,7 +6,8 @@ import pyarrow.compute as pc
 from recorder.lake.spans import FOREVER_US
 from recorder.lake.store.files import PART_COMPRESSION_LEVEL, as_us, day_of, in_order, write_file
 from recorder.lake.store.manifest import Commit, FileInfo, Manifest
-from recorder.lake.store.tables import GAPS, Table
+from recorder.lake.store.table import Table
+from recorder.lake.store.tables import GAPS
 from recorder.lake.units import HOUR_US
 
 

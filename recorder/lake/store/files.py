@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recorder.lake.store.columns import over
-from recorder.lake.store.tables import LEVELS, Table
+from recorder.lake.store.table import Table
+from recorder.lake.store.tables import LEVELS
 
 PART_COMPRESSION_LEVEL: Final = 1
 """Parts live for an hour: cheap to write. A merge writes at MERGED_COMPRESSION_LEVEL."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
-FORMAT: Final = b"8"
+FORMAT: Final = b"9"
 """Of a lake: another one with every change of a table's columns, or of what the manifest remembers."""
 FORMAT_STATE: Final = "format"
 WHOLE_DAY: Final = 10

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from recorder.lake.store.manifest import Manifest
-from recorder.lake.store.tables import Table
+from recorder.lake.store.table import Table
 
 
 def stored(

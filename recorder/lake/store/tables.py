@@ -5,20 +5,18 @@ decimal of up to 15 significant digits; `insurance` (25 digits on the wire) and 
 decimal128(38, 20).
 """
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import pyarrow as pa
 
-from recorder.lake.store import account
+from recorder.lake.store.account_tables import ACCOUNT
 from recorder.lake.store.minutes import COLUMNS
+from recorder.lake.store.table import PRECISE, TIME, Table, schema
 
-TIME: Final = pa.timestamp("us", tz="UTC")
 SOURCE: Final = "ws"
 """The `source` of what was pushed ..."""
 REST: Final = "rest"
 """... and of what was asked for."""
-PRECISE: Final = pa.decimal128(38, 20)
 LEVELS: Final = pa.list_(
     pa.field(
         "element",
@@ -35,43 +33,9 @@ FIELD_OF_WIRE: Final[dict[str, str]] = {
 }
 """The field's word for each of the venue's in a state; the others keep theirs."""
 
-Style = Literal["append", "replace"]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table of the lake.
-
-    `style` append: each publish adds a part; replace: rows change, one file a bucket is swapped whole.
-    `order` is the sort inside a file; `time` decides the UTC day of the partition. Texts and integers are
-    written with a dictionary, doubles without: after zstd even prices that come again and again are smaller
-    so. `plain`, `delta` and `coded` name the columns for which something else is better.
-    """
-
-    name: str
-    schema: pa.Schema
-    time: str
-    order: tuple[str, ...]
-    key: tuple[str, ...] = ()
-    style: Style = "append"
-    derived: tuple[str, ...] = ()
-    """Columns that are null until the day is compacted: they say of a row what its neighbours make of it."""
-    plain: tuple[str, ...] = ()
-    """Integers without a dictionary."""
-    delta: tuple[str, ...] = ()
-    """Integers in DELTA_BINARY_PACKED: times, ids and counters that grow."""
-    coded: tuple[str, ...] = ()
-    """Doubles with a dictionary."""
-
-
-def _schema(*columns: tuple[str, pa.DataType] | tuple[str, pa.DataType, bool]) -> pa.Schema:
-    """Columns as (name, type) required, or (name, type, True) nullable."""
-    return pa.schema([pa.field(column[0], column[1], len(column) > 2) for column in columns])
-
-
 TRADES: Final = Table(
     "trades",
-    _schema(
+    schema(
         ("market", pa.string()),
         ("trade_id", pa.int64()),
         ("ts_event", TIME),
@@ -92,7 +56,7 @@ TRADES: Final = Table(
 
 DEPTH: Final = Table(
     "depth",
-    _schema(
+    schema(
         ("market", pa.string()),
         ("ts_event", TIME),
         ("ts_recv", TIME),
@@ -119,7 +83,7 @@ DEPTH: Final = Table(
 
 KLINES: Final = Table(
     "klines",
-    _schema(
+    schema(
         ("market", pa.string()),
         ("period", pa.string()),
         ("ts_open", TIME),
@@ -143,7 +107,7 @@ KLINES: Final = Table(
 
 STATE: Final = Table(
     "state",
-    _schema(
+    schema(
         ("market", pa.string()),
         ("ts_recv", TIME),
         ("last", pa.float64(), True),
@@ -175,7 +139,7 @@ STATE: Final = Table(
 
 MARKETS: Final = Table(
     "markets",
-    _schema(
+    schema(
         ("market", pa.string()),
         ("base", pa.string()),
         ("quote", pa.string()),
@@ -205,7 +169,7 @@ MARKETS: Final = Table(
 
 GAPS: Final = Table(
     "gaps",
-    _schema(
+    schema(
         ("stream", pa.string(), True),
         ("market", pa.string(), True),
         ("ts_start", TIME),
@@ -229,7 +193,7 @@ GAPS: Final = Table(
 
 REJECTS: Final = Table(
     "rejects",
-    _schema(
+    schema(
         ("ts_recv", TIME),
         ("connection", pa.int64()),
         ("reason", pa.string()),
@@ -241,7 +205,7 @@ REJECTS: Final = Table(
 
 COVERAGE: Final = Table(
     "coverage",
-    _schema(
+    schema(
         ("market", pa.string()),
         ("minute", TIME),
         ("grade", pa.string()),
@@ -316,7 +280,7 @@ longer bucket follows; `minutes.COLUMNS` says what each is."""
 
 FUNDING_TOLD: Final = Table(
     "funding_told",
-    _schema(
+    schema(
         ("market", pa.string()),
         ("minute", TIME),
         ("ts_told", TIME, True),
@@ -342,7 +306,7 @@ that matters and each settlement told in it; what is between two rows only repea
 
 REMOVED: Final = Table(
     "removed",
-    _schema(
+    schema(
         ("removed", pa.string()),
         ("day", TIME, True),
         ("rows", pa.int64(), True),
@@ -356,58 +320,6 @@ REMOVED: Final = Table(
 )
 """What retention removed: a day of a table, by its name, or a file of the journal, as
 `journal/<recorder>/<file>`, whose rows were not counted."""
-
-_ACCOUNT_KINDS: Final = {
-    "money": PRECISE, "count": pa.int64(), "text": pa.string(), "word": pa.string(), "time": TIME,
-}  # fmt: skip
-_RECEIVED: Final = (("ts_recv", TIME), ("source", pa.string()), ("seq", pa.int64()))
-_HAPPENED: Final = (("ts_event", TIME),)
-
-
-def _account(
-    name: str,
-    order: tuple[str, ...],
-    key: tuple[str, ...] = (),
-    more: tuple[tuple[str, pa.DataType] | tuple[str, pa.DataType, bool], ...] = (),
-) -> Table:
-    """A table of an account: a record's columns, `more`, and where the row came from."""
-    columns = [
-        (column.name, _ACCOUNT_KINDS[column.kind], *(() if column.required else (True,)))
-        for column in account.COLUMNS[name]
-    ]
-    time = "ts_event" if _HAPPENED[0] in more else "ts_recv"
-    schema = _schema(*columns, *more, *_RECEIVED)
-    return Table(name, schema, time, order, key or order, delta=("ts_recv", "seq"))
-
-
-ACCOUNT_ASSETS: Final = _account("account_assets", ("ts_recv", "seq", "asset"))
-ACCOUNT_POSITIONS: Final = _account(
-    "account_positions", ("market", "ts_recv", "seq", "position_id"), more=(("event", pa.int64(), True),)
-)
-ACCOUNT_ORDERS: Final = _account("account_orders", ("market", "ts_event", "order_id", "seq"), more=_HAPPENED)
-ACCOUNT_STOP_ORDERS: Final = _account(
-    "account_stop_orders", ("market", "ts_event", "stop_id", "seq"), more=_HAPPENED
-)
-ACCOUNT_FILLS: Final = _account(
-    "account_fills",
-    ("market", "ts_event", "order_id", "place"),
-    ("market", "order_id", "ts_event", "price", "quantity", "place"),
-    (*_HAPPENED, ("place", pa.int64())),
-)
-ACCOUNT_LEDGER: Final = _account("account_ledger", ("ts_event", "ledger_id"), ("ledger_id",), _HAPPENED)
-ACCOUNT_LEVERAGE: Final = _account("account_leverage", ("market", "ts_recv", "seq"))
-ACCOUNT: Final = (
-    ACCOUNT_ASSETS,
-    ACCOUNT_POSITIONS,
-    ACCOUNT_ORDERS,
-    ACCOUNT_STOP_ORDERS,
-    ACCOUNT_FILLS,
-    ACCOUNT_LEDGER,
-    ACCOUNT_LEVERAGE,
-)
-"""What the venue tells of an account. Assets, positions and leverages are rows of each answer and push; an
-order is a row for each of its versions, by its content; a fill (which has no id: of equal ones `place`
-counts) and a line of the ledger are one row each."""
 
 TABLES: Final[dict[str, Table]] = {
     table.name: table

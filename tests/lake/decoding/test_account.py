@@ -14,7 +14,8 @@ from recorder.journal.record import frame_lines, rest_line
 from recorder.lake.decoding.account import ACCOUNT_CALLS
 from recorder.lake.decoding.decoder import Decoder
 from recorder.lake.store.account import COLUMNS
-from recorder.lake.store.tables import ACCOUNT, PRECISE
+from recorder.lake.store.account_tables import ACCOUNT
+from recorder.lake.store.table import PRECISE
 
 FRAMES = Path(__file__).parents[2] / "fixtures" / "frames"
 T0 = 1_697_619_600_000_000_000
@@ -99,6 +100,15 @@ def test_leverage_and_margin_are_rows_of_what_was_asked_for():
     assert (row["market"], row["position_id"], row["margin_addable"] is not None) == ("BBB", 7, True)
 
 
+def test_an_id_of_19_digits_is_read_as_a_number_and_as_a_text():
+    asked = {"market": "BBB", "position_id": "1693809549574678795"}
+    [row] = rows(of_answer("margin_adjustable", literal("margin_adjustable"), **asked), "account_leverage")
+    assert row["position_id"] == 1_693_809_549_574_678_795
+    for order_id in (2**63 - 1, str(2**63 - 1)):
+        [row] = rows(of_push("order", {"order_id": order_id, "market": "AAA"}), "account_orders")
+        assert row["order_id"] == 2**63 - 1
+
+
 @pytest.mark.parametrize(
     ("text", "fits"),
     [
@@ -131,10 +141,12 @@ def test_a_page_that_is_none_is_a_reject(data):
     assert (decoded.account, decoded.rejects.num_rows) == ({}, 1)
 
 
-def test_an_empty_page_and_a_refusal_are_nothing():
-    for body in (success({"records": []}), success({"records": None}), {"code": 20_002, "msg": "market"}):
+def test_an_empty_page_is_an_answer_alone_and_a_refusal_is_nothing():
+    for body in (success({"records": []}), success({"records": None})):
         decoded = of_answer("order_deals", body, market="A")
-        assert (decoded.account, decoded.rejects.num_rows) == ({}, 0)
+        assert (list(decoded.account), decoded.rejects.num_rows) == (["account_answers"], 0)
+    decoded = of_answer("order_deals", {"code": 20_002, "msg": "market"}, market="A")
+    assert (decoded.account, decoded.rejects.num_rows) == ({}, 0)
 
 
 def test_equal_fills_of_a_page_are_counted():

@@ -1,6 +1,7 @@
 """A lake is what its journal makes, and can be made again from it: whatever is not so is found and named."""
 
 import shutil
+import stat
 import threading
 import time
 from datetime import timedelta
@@ -32,6 +33,12 @@ def quiet(_):
 
 def proof_of(data_dir):
     return verify(data_dir, quiet)
+
+
+def test_what_is_made_meanwhile_is_its_owners_alone(data_dir):
+    data_dir.mkdir(exist_ok=True)
+    with scratch(data_dir) as directory:
+        assert stat.S_IMODE(directory.stat().st_mode) == 0o700
 
 
 def differences(proof):

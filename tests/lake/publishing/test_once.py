@@ -10,8 +10,8 @@ from journals import Recorder
 from recorder.lake.proving.rebuild import verify
 from recorder.lake.publishing.follow import publish_once
 from recorder.lake.publishing.publisher import Publisher
+from recorder.lake.store.account_tables import ACCOUNT
 from recorder.lake.store.manifest import WHOLE_DAY, read_files
-from recorder.lake.store.tables import ACCOUNT
 
 TIME_S = 1_723_161_255.123456
 FILL = {"order_id": 7, "market": "AAA", "time": TIME_S, "price": "10.5", "amount": "0.1", "role": 1}
@@ -70,6 +70,17 @@ def test_a_line_of_the_ledger_is_one_row(data_dir, lake):
     assert found == [(number, Decimal("13.5")) for number in range(1, 10)]
 
 
+def test_lines_of_two_currencies_may_have_the_same_number(data_dir, lake):
+    recorder = Recorder(data_dir).event("start", recorder="main")
+    for _ in range(2):
+        recorder.at(1).answer(
+            "asset_history", {"records": [{**LINE, "id": 1, "asset": name} for name in ("A", "B")]}
+        )
+    recorder.stop()
+    publish_once(data_dir)
+    assert sorted(lake.rows("account_ledger", "asset")) == [("A",), ("B",)]
+
+
 def test_assets_and_positions_are_rows_of_every_answer(data_dir, lake):
     recorder = Recorder(data_dir).event("start", recorder="main")
     for _ in range(2):
@@ -78,6 +89,33 @@ def test_assets_and_positions_are_rows_of_every_answer(data_dir, lake):
     recorder.stop()
     publish_once(data_dir)
     assert len(lake.rows("account_assets")) == len(lake.rows("account_positions")) == 2
+
+
+def test_no_positions_is_told_apart_from_not_asked(data_dir, lake):
+    recorder = Recorder(data_dir).event("start", recorder="main")
+    for positions in ([{"position_id": 1, "market": "AAA", "amount": "2"}], [], None):
+        recorder.at(1).answer("position_pending", positions)
+    recorder.stop()
+    publish_once(data_dir)
+    told = lake.rows("account_answers", "call, records, seq", "ORDER BY seq")
+    assert [row[:2] for row in told] == [("position_pending", records) for records in (1, 0, 0)]
+    assert lake.rows("account_positions", "seq") == [(told[0][2],)]
+
+
+def test_no_fill_is_in_the_manifest_that_others_read(data_dir):
+    recorder = Recorder(data_dir).event("start", recorder="main")
+    recorder.at(1).answer("order_deals", {"records": [{**FILL, "price": "7654.321"}]}, page="1").stop()
+    publish_once(data_dir)
+    assert not [path for path in data_dir.glob("manifest*") if b"7654.321" in path.read_bytes()]
+
+
+def test_up_to_when_a_history_was_told_is_in_its_answers(data_dir, lake):
+    recorder = Recorder(data_dir).event("start", recorder="main")
+    asked = {"market": "AAA", "page": "2", "start_time": "1697619000", "end_time": "1697619536"}
+    recorder.at(1).answer("order_deals", {"records": [FILL, FILL]}, **asked).stop()
+    publish_once(data_dir)
+    columns = "market, page, records, epoch(ts_from), epoch(ts_until)"
+    assert lake.rows("account_answers", columns) == [("AAA", 2, 2, 1_697_619_000, 1_697_619_536)]
 
 
 @pytest.fixture
@@ -103,13 +141,13 @@ def test_the_journal_makes_the_same_tables_again(played):
     assert proof.equal
     assert compared == {
         "account_assets": 4, "account_positions": 0, "account_orders": 5, "account_stop_orders": 0,
-        "account_fills": 4, "account_ledger": 2, "account_leverage": 4,
+        "account_fills": 4, "account_ledger": 2, "account_leverage": 4, "account_answers": 24,
     }  # fmt: skip
 
 
 def test_directories_with_rows_of_an_account_are_their_owners_alone(played):
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (played / "lake").glob("account_*")}
-    assert len(modes) == 7
+    assert len(modes) == 8
     assert set(modes.values()) == {0o700}
     assert stat.S_IMODE((played / "work").stat().st_mode) == 0o700
 
