@@ -251,7 +251,7 @@ def questions() -> tuple[Question, ...]:
             if name.endswith("_1m") and longer not in found and _is_bucketed(question):
                 found[longer] = question.at_grain(longer, grain)
     known = {*TABLES, *PARTS}
-    graph = {name: set(question.source) - known for name, question in sorted(found.items())}
+    graph = {name: sorted(set(each.source) - known) for name, each in sorted(found.items())}
     return tuple(found[name] for name in TopologicalSorter(graph).static_order())
 
 

@@ -36,6 +36,12 @@ def assets(ts, balance, unrealised=0.0, *, asset=ASSET, margin=0.0, frozen=0.0, 
     return _row("account_assets", ts, asset=asset, available=available, **money, **more)
 
 
+def answer(ts, call, records=0, *, until=None, **more):
+    """An answer about the account at `ts`; of a history, up to when it was asked for."""
+    told = {"call": call, "records": records, "ts_until": None if until is None else DAY_US + until}
+    return _row("account_answers", ts, **told, **more)
+
+
 def position(ts, quantity, open_price=100.0, *, market="AAA", position_id=1, realised=None, **more):
     """A position as it was told at `ts`; `quantity` below 0 is short. Pushes tell what it has `realised`."""
     quantity = Decimal(str(quantity))
@@ -161,6 +167,8 @@ class RandomOwner:
     def ask(self, ts):
         seq = self.next_id()
         self.rows["account_assets"].append(assets(ts, self.balance, -0.5, margin=20, seq=seq))
+        self.rows["account_answers"].append(answer(ts, "position_pending", seq=seq + 1))
+        self.rows["account_answers"].append(answer(ts, "asset_history", until=ts - SECOND_US, seq=seq + 2))
         for number, market in enumerate(self.markets):
             if self.held[market]:
                 told = position(ts, self.held[market], market=market, position_id=number, seq=seq + 1)

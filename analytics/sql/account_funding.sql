@@ -17,7 +17,7 @@
 --   difference_bps | bps | difference by notional, quantity x mark_price
 --   mark_price_charged | quote | the mark price that charged tells of: charged / (- quantity x funding_rate)
 --   verdict | - | `agrees`, `differs`, `not in the ledger`, `not asked yet`, `no position known` or `not known`
--- Source: account_holdings, account_ledger_lines, account_assets, inverse_markets, markets.
+-- Source: account_holdings, account_ledger_lines, account_answers, inverse_markets, markets.
 -- Reach: all
 -- Note: the ledger names no market. A line belongs to the settlement that was due last, from 60 s before that to 15 min after. Of the
 --       lines of one settlement and currency, and the positions that were held then (by position_change, else by expected), the least
@@ -25,7 +25,8 @@
 --       nearer to each other than to their other neighbours.
 -- Note: it agrees where charged is within 1 % of expected, for the venue charges by a mark price of its own instant; without an expected
 --       one, within 1 % of position_change; and where nothing was to be charged, and nothing was. A settlement of which neither is known
---       is not known. Whatever was asked for last within a minute of the settlement is not asked yet.
+--       is not known. Until the ledger is asked for up to a minute after the settlement, it is not
+--       asked yet.
 WITH currencies AS (
     SELECT
         market,
@@ -187,9 +188,9 @@ matched AS (
 ),
 
 asked AS (
-    SELECT max(unix_micros(ts_recv)) AS asked_us
-    FROM account_assets
-    WHERE source = 'rest'
+    SELECT max(unix_micros(coalesce(ts_until, ts_recv))) AS asked_us
+    FROM account_answers
+    WHERE call = 'asset_history'
 )
 
 SELECT

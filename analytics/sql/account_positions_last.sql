@@ -14,19 +14,14 @@
 --   liquidation_price | quote | the mark price at which it is liquidated
 --   stop_loss_price | quote | closes at a loss there
 --   take_profit_price | quote | closes at a profit there
---   is_held | - | whether it is there: not closed, and in one of the last two answers about all positions
--- Source: account_positions, account_assets.
+--   is_held | - | whether it is there: not closed, and no later answer about all positions is without it
+-- Source: account_positions, account_answers.
 -- Reach: all
--- Note: answers about assets tell when all positions were asked about, for both are asked for in one go.
-WITH rounds AS (
-    SELECT at_us, row_number() OVER (ORDER BY at_us DESC) AS number
-    FROM (SELECT DISTINCT unix_micros(ts_recv) AS at_us FROM account_assets WHERE source = 'rest') AS answers
-),
-
-last_but_one AS (
-    SELECT coalesce(max(at_us), 0) AS since_us
-    FROM rounds
-    WHERE number = 2
+-- Note: an answer within 5 s after the position was told is no witness: it may have been made before.
+WITH answers AS (
+    SELECT max(unix_micros(ts_recv)) AS answered_us
+    FROM account_answers
+    WHERE call = 'position_pending' AND market IS NULL
 ),
 
 numbered AS (
@@ -52,7 +47,7 @@ SELECT
     liquidation_price,
     stop_loss_price,
     take_profit_price,
-    coalesce(quantity <> 0 AND unix_micros(ts_recv) >= since_us, FALSE) AS is_held
+    coalesce(quantity <> 0 AND unix_micros(ts_recv) >= coalesce(answered_us - 5000000, 0), FALSE) AS is_held
 FROM numbered
-CROSS JOIN last_but_one
+CROSS JOIN answers
 WHERE version = 1;

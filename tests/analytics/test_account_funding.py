@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 import pytest
-from account_lakes import add_rows, assets, fill, line, position
+from account_lakes import add_rows, answer, fill, line, position
 from asked_lakes import described, lake_at
 from funding_lakes import NEW, OLD, add_states, around, seconds
 from lakedays import DAY_US, SECOND_US
@@ -194,7 +194,7 @@ def lake(tmp_path_factory):
         tables["account_ledger"] += [
             line(us(at), next(ids), "Funding fee", change, 0, asset=asset) for at, change in scene.lines
         ]
-    tables["account_assets"] = [assets(us("20:00"), 0)]
+    tables["account_answers"] = [answer(us("20:01"), "asset_history", until=us("20:00"))]
     with lake_at(made) as day:
         add_states(day, states)
         add_rows(day, **tables)

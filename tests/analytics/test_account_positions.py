@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import pytest
-from account_lakes import add_rows, assets, fill, line, position
+from account_lakes import add_rows, answer, fill, line, position
 from asked_lakes import described, lake_at, rows_as
 from funding_lakes import NEW, OLD, add_states, around, state
 from lakedays import DAY_US, HOUR_US, MINUTE_US, SECOND_US
@@ -61,31 +61,38 @@ def test_contracts_have_no_value_in_quote(tmp_path):
 
 
 def rounds(*hours):
-    return [assets(hour * HOUR_US, 100, seq=hour) for hour in hours]
+    """Answers about all positions."""
+    return [answer(hour * HOUR_US, "position_pending", seq=hour) for hour in hours]
 
 
 def asked(hour, quantity, **more):
-    """A position as an answer tells it, a moment after that about assets."""
-    return position(hour * HOUR_US + SECOND_US, quantity, **more)
+    """A position as such an answer tells it."""
+    return position(hour * HOUR_US, quantity, **more)
 
 
-def test_a_position_that_the_last_two_rounds_do_not_tell_of_is_not_held(tmp_path):
-    told = [asked(1, 5, market="GONE"), asked(2, 5, market="LATE"), asked(3, 5, market="HELD")]
-    lake = lake_of(tmp_path, account_positions=told, account_assets=rounds(1, 2, 3))
+def test_a_position_that_a_later_answer_does_not_tell_of_is_not_held(tmp_path):
+    told = [asked(1, 5, market="GONE"), asked(2, 5, market="HELD"), position(3 * HOUR_US, 5, market="NEW")]
+    lake = lake_of(tmp_path, account_positions=told, account_answers=rounds(1, 2))
     found = rows(lake, "SELECT market FROM account_positions_now ORDER BY 1")
-    assert [row["market"] for row in found] == ["HELD", "LATE"]
+    assert [row["market"] for row in found] == ["HELD", "NEW"]
+
+
+def test_an_answer_about_one_market_says_nothing_of_the_others(tmp_path):
+    answers = [answer(2 * HOUR_US, "position_pending", market="BBB"), answer(2 * HOUR_US, "asset_query")]
+    lake = lake_of(tmp_path, account_positions=[asked(1, 5)], account_answers=answers)
+    assert len(rows(lake, "SELECT market FROM account_positions_now")) == 1
 
 
 def test_a_position_that_a_push_closed_is_not_held(tmp_path):
     told = [asked(1, 5), position(2 * HOUR_US, 0, realised=3, event=3)]
-    lake = lake_of(tmp_path, account_positions=told, account_assets=rounds(1))
+    lake = lake_of(tmp_path, account_positions=told, account_answers=rounds(1))
     assert rows(lake, "SELECT * FROM account_positions_now") == []
 
 
 def test_the_next_funding_is_told_at_the_newest_mark_and_rate(tmp_path):
     now = state("03:00", "08:00", OLD, NEW, mark_price=110.0, index_price=110.0)
     told = [asked(2, -4, open_price=100.0, liquidation_price=132.0)]
-    lake = lake_of(tmp_path, [now], account_positions=told, account_assets=rounds(2))
+    lake = lake_of(tmp_path, [now], account_positions=told, account_answers=rounds(2))
     [row] = rows(lake, "SELECT * FROM account_positions_now")
     figures = {
         "mark_price": 110.0, "notional": -440.0, "profit_unrealised": -40.0, "to_liquidation_bps": 2000.0,
@@ -117,9 +124,10 @@ def turned(tmp_path):
         position(at[10], 0, realised=-6.1, event=4, seq=5, position_id=2, ts_created=DAY_US + at[9]),
     ]
     ledger = [line(at[8] + SECOND_US, 1, "Funding fee", -0.2, 99)]
+    answers = [*rounds(11), answer(11 * HOUR_US, "asset_history", until=11 * HOUR_US)]
     return lake_of(
         tmp_path, around("8:00", "16:00", **MARK), [described("AAA")], account_fills=fills,
-        account_positions=told, account_ledger=ledger, account_assets=rounds(11),
+        account_positions=told, account_ledger=ledger, account_answers=answers,
     )  # fmt: skip
 
 
@@ -143,13 +151,13 @@ def test_a_market_brings_what_its_fills_and_its_funding_do(turned):
 
 def test_a_position_that_ended_unseen_is_told_to_have_ended_without_a_result(tmp_path):
     told = [position(MINUTE_US, 5, realised=-1)]
-    lake = lake_of(tmp_path, account_positions=told, account_assets=rounds(1, 2))
+    lake = lake_of(tmp_path, account_positions=told, account_answers=rounds(1, 2))
     [row] = rows(lake, "SELECT status, quantity, profit_realised, difference FROM account_position_results")
     assert row == {"status": "ended", "quantity": 0, "profit_realised": None, "difference": None}
 
 
 def test_a_position_that_an_answer_still_tells_of_is_open(tmp_path):
     told = [position(MINUTE_US, 5, realised=-1), asked(2, 5, ts_updated=DAY_US + MINUTE_US)]
-    lake = lake_of(tmp_path, account_positions=told, account_assets=rounds(1, 2))
+    lake = lake_of(tmp_path, account_positions=told, account_answers=rounds(1, 2))
     [row] = rows(lake, "SELECT status, profit_realised FROM account_position_results")
     assert row == {"status": "open", "profit_realised": -1}
