@@ -5,6 +5,7 @@
 --   mid_before | quote | mid of the last book before it; null where none stood
 --   mid_at | quote | mid of the last book up to it; null where none stood
 -- Source: account_fills, account_orders, books.
+-- Reach: 1 before, 7 after
 -- Note: a book stands for stood_us of books and no longer, as for the mids of trades.
 -- Note: books and instants are put in one order; each instant finds the last book before it.
 WITH delays AS (
