@@ -41,9 +41,9 @@ SELECT market, snapshots, round(spread_mean, 8) AS spread, round(relative_spread
        round(bid_quantity_mean, 3) AS bid_quantity, round(ask_quantity_mean, 3) AS ask_quantity
 FROM spread_by_market ORDER BY relative_spread_bps_mean, market LIMIT 10"""
 _VOLUME: Final = """
-SELECT market, trades, round(volume, 6) AS volume, round(volume * vwap, 2) AS turnover,
+SELECT market, trades, round(volume, 6) AS volume, round(turnover, 2) AS turnover,
        round(vwap, 8) AS vwap, round(buy_share, 3) AS buy_share
-FROM volume_by_market ORDER BY volume * vwap DESC, market LIMIT 10"""
+FROM volume_by_market ORDER BY turnover DESC, market LIMIT 10"""
 _QUESTIONS: Final = {
     "Funding now (rates are fractions per interval, the premium is the mark over the index)": _FUNDING,
     "Spread by market (quote currency and basis points, means over snapshots)": _SPREAD,
