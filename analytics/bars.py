@@ -85,7 +85,7 @@ SELECT
     CASE WHEN {summed} THEN buy_volume END AS buy_volume,
     CASE WHEN {summed} THEN volume - buy_volume END AS sell_volume,
     CASE WHEN {seen} THEN (2 * buy_volume - volume) / nullif(volume, 0e0) END AS imbalance,
-    CASE WHEN {seen} AND {linear} THEN turnover / nullif(volume, 0e0) END AS vwap,
+    CASE WHEN {seen} THEN turnover / nullif(volume, 0e0) END AS vwap,
     CASE WHEN {seen} THEN open END AS open,
     CASE WHEN {seen} THEN high END AS high,
     CASE WHEN {seen} THEN low END AS low,

@@ -48,9 +48,9 @@ SELECT market, snapshots, round(spread_mean, 8) AS spread, round(relative_spread
        round(bid_quantity_mean, 3) AS bid_quantity, round(ask_quantity_mean, 3) AS ask_quantity
 FROM spread_by_market ORDER BY relative_spread_bps_mean, market LIMIT 10"""
 _VOLUME: Final = """
-SELECT market, trades, round(volume, 6) AS volume, round(volume * vwap, 2) AS turnover,
+SELECT market, trades, round(volume, 6) AS volume, round(turnover, 2) AS turnover,
        round(vwap, 8) AS vwap, round(buy_share, 3) AS buy_share
-FROM volume_by_market ORDER BY volume * vwap DESC, market LIMIT 10"""
+FROM volume_by_market ORDER BY turnover DESC, market LIMIT 10"""
 _ACCOUNT: Final = """
 SELECT market, fills, round(turnover, 2) AS turnover, round(maker_share, 3) AS maker_share,
        round(slippage_bps, 3) AS slippage_bps, round(fees, 4) AS fees, round(net, 4) AS net, held

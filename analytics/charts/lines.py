@@ -144,8 +144,9 @@ def price(volume: pl.DataFrame, span: Span = None, every: str | None = None) -> 
 def _since_midnight(rows: pl.DataFrame) -> pl.DataFrame:
     """With the VWAP of each UTC day up to the end of each bucket, of the buckets of which it is known."""
     own = next(name for name in BUCKETS if name in rows.columns)
-    sums = {name: pl.col(name).cum_sum().over("date") for name in ("turnover", "volume")}
-    return rows.sort(own).with_columns((sums["turnover"] / sums["volume"]).alias("day_vwap"))
+    volume = pl.col("volume")
+    paid, traded = ((pl.col("vwap") * volume).cum_sum().over("date"), volume.cum_sum().over("date"))
+    return rows.sort(own).with_columns((paid / traded).alias("day_vwap"))
 
 
 def volume(volume: pl.DataFrame, span: Span = None, every: str | None = None) -> Chart:

@@ -18,8 +18,8 @@ def bars(trades: pl.LazyFrame, every: str = "1m") -> pl.LazyFrame:
 
     Columns: trades, volume, turnover, buy_volume, sell_volume, imbalance, vwap, open, high, low, close,
     buy_trades, buy_turnover. First and last are by ts_event and trade_id. Turnover is price x quantity
-    whatever the market: of an inverse one, which counts contracts, neither it nor vwap is money, and the
-    view has nulls.
+    whatever the market: of an inverse one, which counts contracts, it is no amount of money, and the view
+    has nulls; vwap weighs prices by contracts there.
     """
     span = bucket(every)
     is_buy, in_order = pl.col("side") == "buy", ["ts_event", "trade_id"]

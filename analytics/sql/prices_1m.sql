@@ -1,19 +1,19 @@
 -- Question: what did an even pace through the bucket pay, beside what the volume paid?
 -- Grain: market, minute.
 -- Units:
---   vwap | quote | volume-weighted price: turnover / volume; null without a trade
+--   vwap | quote | volume-weighted price: sum of price x quantity / volume; null without a trade
 --   twap | quote | time-weighted price: mean of the prices at the end of each of the bucket's minutes, each the last trade's up to there
 --   twap_to_vwap_bps | bps | twap / vwap - 1
 --   last_price | quote | the price at the end of the bucket's last minute that has one
 --   priced_minutes | - | minutes with a price at their end
 --   priced | 0 to 1 | these as a share of the bucket
 --   coverage | 0 to 1 | share of the bucket in which trades were recorded, or repaired; null until it is graded
--- Source: closed_minutes, open_trade_minutes, coverage, inverse_markets.
+-- Source: closed_minutes, open_trade_minutes, coverage.
 -- Note: a minute without a trade has the price of the last one before it, where every minute since, and that trade's own,
 --       was recorded whole; across a gap, an ungraded minute or midnight (UTC) no price is carried: then it has none.
 -- Note: figures are null where less than 0.1 of the bucket was observed, twap also where less than 0.1 of it has a price.
 -- Note: by the minute twap is the price at its end. basis_1m.mid weighs the book's mid by time, within the minute, too.
--- Note: of an inverse market, which counts contracts, vwap and twap_to_vwap_bps are null: price x quantity is no amount of money.
+-- Note: of an inverse market vwap weighs prices by contracts, which differs from contracts / base by about the relative variance of prices.
 WITH facts AS (
     SELECT
         market,
@@ -124,12 +124,9 @@ covered AS (
 shown AS (
     SELECT
         *,
-        CASE
-            WHEN coalesce(coverage, 1e0) >= 0.1e0 AND is_inverse IS NULL THEN turnover / nullif(volume, 0e0)
-        END AS vwap,
+        CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 THEN turnover / nullif(volume, 0e0) END AS vwap,
         CASE WHEN coalesce(coverage, 1e0) >= 0.1e0 AND priced >= 0.1e0 THEN price END AS twap
     FROM covered
-    LEFT JOIN inverse_markets USING (market)
 )
 
 SELECT

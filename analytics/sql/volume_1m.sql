@@ -7,7 +7,7 @@
 --   buy_volume | base | of trades of side buy, the taker's side in the venue's word
 --   sell_volume | base | of the others
 --   imbalance | -1 to 1 | (buy_volume - sell_volume) / volume; null without a trade
---   vwap | quote | turnover / volume; null without a trade
+--   vwap | quote | sum of price x quantity / volume; null without a trade
 --   open | quote | price of the first trade, by ts_event and trade_id; null without a trade, never the price before
 --   high | quote | highest price
 --   low | quote | lowest price
@@ -21,7 +21,8 @@
 -- Note: figures are null where less than 0.1 of the bucket was observed; trades counts what there is all the same. Sums (volumes,
 --       turnovers, buy_trades) are null, too, where less than 0.95 of the bucket's judged time was, for the rest of it would be
 --       missing from them: those of the newest bucket are of the time so far. candle_volume is of the venue, whatever was seen.
--- Note: of an inverse market, which counts contracts, turnover, vwap and buy_turnover are null: price x quantity is no amount of money.
+-- Note: of an inverse market, which counts contracts, turnover and buy_turnover are null: price x quantity is no amount of money.
+--       Its vwap weighs prices by contracts, which differs from contracts / base by about the relative variance of prices.
 WITH facts AS (
     SELECT
         market,
@@ -135,7 +136,7 @@ SELECT
     CASE WHEN is_summed THEN buy_volume END AS buy_volume,
     CASE WHEN is_summed THEN volume - buy_volume END AS sell_volume,
     CASE WHEN is_seen THEN (2 * buy_volume - volume) / nullif(volume, 0e0) END AS imbalance,
-    CASE WHEN is_seen AND is_inverse IS NULL THEN turnover / nullif(volume, 0e0) END AS vwap,
+    CASE WHEN is_seen THEN turnover / nullif(volume, 0e0) END AS vwap,
     CASE WHEN is_seen THEN open END AS open,
     CASE WHEN is_seen THEN high END AS high,
     CASE WHEN is_seen THEN low END AS low,

@@ -3,6 +3,7 @@
 -- Units:
 --   trades | - | trades
 --   volume | base | their quantity (contracts, where the market counts in these)
+--   turnover | quote | their price x quantity
 --   buy_share | 0 to 1 | share of volume with side buy
 --   vwap | quote | sum of price x quantity / volume
 --   low | quote | lowest price
@@ -13,14 +14,15 @@
 --   grade | A to D | the worst grade of the market's minutes; null until one is graded
 -- Source: trades, coverage, inverse_markets.
 -- Note: figures are of what was recorded, however little: volume is the market's only as far as coverage is 1.
--- Note: of an inverse market, which counts contracts, vwap is null: price x quantity is no amount of money.
+-- Note: of an inverse market, which counts contracts, turnover is null: price x quantity is no amount of money.
+--       Its vwap weighs prices by contracts, which differs from contracts / base by about the relative variance of prices.
 WITH traded AS (
     SELECT
         market,
         count(*) AS trades,
         sum(quantity) AS volume,
+        sum(price * quantity) AS turnover,
         sum(CASE WHEN side = 'buy' THEN quantity ELSE 0 END) / nullif(sum(quantity), 0) AS buy_share,
-        sum(price * quantity) / nullif(sum(quantity), 0) AS vwap,
         min(price) AS low,
         max(price) AS high,
         min(ts_event) AS ts_first,
@@ -42,8 +44,9 @@ SELECT
     traded.market,
     trades,
     volume,
+    CASE WHEN is_inverse IS NULL THEN turnover END AS turnover,
     buy_share,
-    CASE WHEN is_inverse IS NULL THEN vwap END AS vwap,
+    turnover / nullif(volume, 0) AS vwap,
     low,
     high,
     ts_first,

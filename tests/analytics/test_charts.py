@@ -157,7 +157,7 @@ class TestLines:
         hours = [0, 1, 3, 24, 25]
         volume, turnover = [2.0, 1.0, None, 4.0, 1.0], [200.0, 103.0, None, 480.0, 110.0]
         frame = by_the_hour(
-            hours, volume=volume, turnover=turnover,
+            hours, volume=volume,  # no turnover: an inverse market has none
             vwap=[None if not size else paid / size for size, paid in zip(volume, turnover, strict=True)],
         ).with_columns(date=pl.col("hour").dt.date(), trades=1)  # fmt: skip
         frame = frame.with_columns(pl.lit(100.0).alias(name) for name in ("open", "high", "low", "close"))

@@ -11,16 +11,15 @@ from analytics.report.scope import find_scope
 
 INVERSE, LINEAR = "BTCUSD", "BTCUSDT"
 NULL = {
-    "volume_1m": ("turnover", "vwap", "buy_turnover"),
-    "volume_1d": ("turnover", "vwap", "buy_turnover"),
-    "prices_1h": ("vwap", "twap_to_vwap_bps"),
+    "volume_1m": ("turnover", "buy_turnover"),
+    "volume_1d": ("turnover", "buy_turnover"),
     "cvd_1m": ("delta_turnover", "cvd_turnover"),
     "turnover_1d": ("turnover", "mean_trade", "open_interest_notional", "turnover_ratio"),
     "trade_sizes_1d": (
         *("notional_mean", "notional_median", "notional_p90", "notional_p99", "notional_max", "top_share"),
     ),
     "volume_profile_1d": ("turnover",),
-    "volume_by_market": ("vwap",),
+    "volume_by_market": ("turnover",),
     "organic_1d": ("turnover_ratio", "turnover_to_depth"),
     "liquidity_1m": (
         *("bid_depth", "ask_depth", "cost_bps_buy", "cost_bps_sell", "cost_seconds_buy", "cost_seconds_sell"),
@@ -35,8 +34,9 @@ NULL = {
     "funding_carry": ("long_carry_quote", "short_carry_quote", "short_carry_quote_total"),
 }  # fmt: skip
 ALIKE = {
-    "volume_1h": ("trades", "volume", "buy_volume", "imbalance", "open", "high", "low", "close"),
-    "prices_1h": ("twap", "last_price"),
+    "volume_1h": ("trades", "volume", "buy_volume", "imbalance", "vwap", "open", "high", "low", "close"),
+    "volume_by_market": ("volume", "buy_share", "vwap"),
+    "prices_1h": ("twap", "vwap", "twap_to_vwap_bps", "last_price"),
     "spread_1h": ("relative_spread_bps", "spread", "effective_spread_bps"),
     "liquidity_1h": ("imbalance", "bid_quantity", "ask_quantity"),
     "basis_1h": ("mid", "mark_price", "basis_bps"),
@@ -128,8 +128,8 @@ def test_what_is_of_prices_or_of_quantities_alone_stays(lake, view):
 
 def test_bars_shorter_than_a_minute_say_no_turnover_either(lake):
     bars = lake.volume(INVERSE, every="10s")
-    assert bars["volume"].null_count() == 0
-    assert bars.select("turnover", "vwap", "buy_turnover").null_count().row(0) == (bars.height,) * 3
+    assert bars.select("volume", "vwap").null_count().row(0) == (0, 0)
+    assert bars.select("turnover", "buy_turnover").null_count().row(0) == (bars.height,) * 2
 
 
 def test_sizes_by_price_and_quantity_have_no_rows(lake):

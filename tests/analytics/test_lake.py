@@ -161,8 +161,8 @@ class TestQuestions:
         assert shares == {str(MIN_COVERAGE_OF_SUMS)}
 
     def test_volume_by_market(self, data_dir):
-        query = "SELECT trades, volume, buy_share, vwap, low, high FROM volume_by_market"
-        assert rows(data_dir, query) == [(2, 3.0, 2 / 3, 310 / 3, 100.0, 110.0)]
+        query = "SELECT trades, volume, turnover, buy_share, vwap, low, high FROM volume_by_market"
+        assert rows(data_dir, query) == [(2, 3.0, 310.0, 2 / 3, 310 / 3, 100.0, 110.0)]
 
     def test_spread_by_market(self, data_dir):
         columns = "snapshots, spread_mean, spread_min, spread_max, relative_spread_bps_mean"
