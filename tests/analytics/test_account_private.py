@@ -40,9 +40,9 @@ for ask in (
 def data_dir():
     with tempfile.TemporaryDirectory() as name:
         made = Path(name)
-        made.chmod(0o755)
         with lake_at(made) as day:
             add_rows(day, trades=[trade(0, 1)], account_ledger=[line(0, 1, "Deposit", 1, 1)])
+        made.chmod(0o755)
         keep_to_owner(made / "lake")
         if os.geteuid() != 0:  # then it is we who must not read it
             for table in COLUMNS:
