@@ -1,7 +1,8 @@
 """A lake, opened for questions: any SQL, any view, the questions by name, the files as Polars sees them."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -12,8 +13,9 @@ import polars as pl
 from analytics.account import Account, Market
 from analytics.errors import EmptyRangeError, MomentError, NotAllowedError, UnknownNameError
 from analytics.names import asked_by, bucketed, unknown
-from analytics.opened import Window, refusal
-from analytics.questions import ALL_DAYS, Question, Reach, needed, whole_reach
+from analytics.opened import Window, among, refusal
+from analytics.questions import Question, needed, whole_reach
+from analytics.reach import Reach
 from analytics.reader import Reader
 from analytics.scan import scan_files
 from analytics.spans import Moment, moment
@@ -197,16 +199,19 @@ class Lake:
     def _chosen(
         self, name: str, asked: Question | None, market: Market, start: Start, end: End
     ) -> duckdb.DuckDBPyRelation:
-        window = self._window(market, start, end, whole_reach(asked) if asked else Reach())
+        reach = whole_reach(asked) if asked else Reach()
+        window = self._window(market, start, end, reach)
+        chosen = window.markets if reach.all_markets else ()
 
         def query(database: duckdb.DuckDBPyConnection) -> str:
             columns = database.view(name).columns
             if (start, end) != (None, None) and _own_time(columns) is None:
                 raise MomentError(f"rows of {name} have no time of their own: ask without `start` and `end`")
-            return _rows_of(name, columns, start, end)
+            return _rows_of(name, columns, chosen, start, end)
 
         views = needed(asked) if asked else ()
-        relation = self._reader.ask_within(window, () if asked else (name,), views, query)
+        read = replace(window, markets=()) if chosen else window
+        relation = self._reader.ask_within(read, () if asked else (name,), views, query)
         if not relation.shape[0]:
             self._refuse_emptiness(start, end)
         return relation
@@ -217,7 +222,7 @@ class Lake:
             raise EmptyRangeError(
                 f"{first} to {last} is no span, for it ends before it begins. {self._told()}"
             )
-        if max(reach) >= max(ALL_DAYS):
+        if reach.all_days:
             first = last = None
         return Window(
             self._markets(market),
@@ -268,13 +273,15 @@ def _own_time(columns: list[str]) -> str | None:
     return next((column for column in _TIMES if column in columns), None)
 
 
-def _rows_of(name: str, columns: list[str], start: Start, end: End) -> str:
+def _rows_of(name: str, columns: list[str], markets: Collection[str], start: Start, end: End) -> str:
     own = _own_time(columns)
     bounds = [
         f"{own} {compared} TIMESTAMPTZ {quoted(moment(bound).isoformat())}"
         for compared, bound in ((">=", start), ("<", end))
         if own is not None and bound is not None
     ]
+    if markets and "market" in columns:
+        bounds.append(among(markets))
     order = [column for column in ("market", own) if column in columns]
     return (
         f"SELECT * FROM {name}"  # noqa: S608  # a name of ours

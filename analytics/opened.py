@@ -43,11 +43,16 @@ class Window:
         """Which rows of a table it is about, as SQL; nothing where all are."""
         if not self.markets or "market" not in TABLES[table].schema.names:
             return ""
-        wanted = f"market IN ({', '.join(map(quoted, self.markets))})"
+        wanted = among(self.markets)
         return f"market IS NULL OR {wanted}" if table == "gaps" else wanted
 
 
 EVERYTHING: Final = Window()
+
+
+def among(markets: Iterable[str]) -> str:
+    """Which rows are of these markets, as SQL."""
+    return f"market IN ({', '.join(map(quoted, markets))})"
 
 
 @dataclass(frozen=True)

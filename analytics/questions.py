@@ -2,7 +2,7 @@
 
 A file is one statement under a head of comments: `Question`, `Grain`, `Units` (a line a column: name, unit,
 definition), `Source` (the views and tables that it reads), and, where there is more to say, `Note`s. `Reach`
-says how many days of rows beside its own a row needs: `2 before`, `1 before, 1 after`, or `all`.
+says which rows beside those of its own day and market a row needs (`analytics.reach`).
 
 A file named `..._1m` asks by the minute. The same text asks by the hour and the day, or by any span of whole
 minutes that a day is made of: its bucket is named in few words, which `at_grain` changes.
@@ -15,6 +15,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from analytics.reach import Reach, farthest, read_reach
 from recorder.lake.store.tables import TABLES
 
 _FILES: Final = Path(__file__).parent / "sql"
@@ -129,20 +130,6 @@ DAY: Final = Grain("day", DAY_S)
 _LONGER: Final = {"_1h": HOUR, "_1d": DAY}
 
 
-class Reach(NamedTuple):
-    """Days of rows that a row needs beside those of its own day."""
-
-    before: int = 0
-    after: int = 0
-
-    def joined(self, other: "Reach") -> "Reach":
-        """What a question of this reach needs that reads another one of that."""
-        return Reach(self.before + other.before, self.after + other.after)
-
-
-ALL_DAYS: Final = Reach(100_000, 100_000)
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
     """One view: `sql` is its statement with its head, without the semicolon."""
@@ -209,7 +196,7 @@ def read_question(name: str, text: str) -> Question:
         columns={column.strip(): Column(unit.strip(), text.strip()) for column, unit, text in lines},
         source=tuple(re.findall(r"\w+", head["Source"][0])),
         notes=tuple(_joined(note) for note in (*head.get("Note", []), *head.get("Reference", []))),
-        reach=_reach(head.get("Reach", [""])[0]),
+        reach=read_reach(_joined(head.get("Reach", [""])[0])),
         sql=text.strip().removesuffix(";"),
     )
 
@@ -227,14 +214,6 @@ def _head(text: str) -> dict[str, list[str]]:
         elif word:
             found[word][-1] += "\n" + line.removeprefix("--")
     return found
-
-
-def _reach(text: str) -> Reach:
-    if text.strip() == "all":
-        return ALL_DAYS
-    return Reach(
-        *(int(found[1]) if (found := re.search(rf"(\d+) {way}", text)) else 0 for way in Reach._fields)
-    )
 
 
 def _joined(text: str) -> str:
@@ -289,8 +268,7 @@ def needed(asked: Question) -> list[Question]:
 def whole_reach(asked: Question) -> Reach:
     """The reach of a question with that of everything it reads."""
     below = [whole_reach(_by_name()[name]) for name in asked.source if name in _by_name()]
-    most = Reach(*(max(ways) for ways in zip(*below, strict=True))) if below else Reach()
-    return asked.reach.joined(most)
+    return asked.reach.joined(farthest(below))
 
 
 @functools.cache

@@ -18,7 +18,7 @@
 --   mark_price_charged | quote | the mark price that charged tells of: charged / (- quantity x funding_rate)
 --   verdict | - | `agrees`, `differs`, `not in the ledger`, `not asked yet`, `no position known` or `not known`
 -- Source: account_holdings, account_ledger_lines, account_answers, inverse_markets, markets.
--- Reach: all
+-- Reach: all, all markets
 -- Note: the ledger names no market. A line belongs to the settlement that was due last, from 60 s before that to 15 min after. Of the
 --       lines of one settlement and currency, and the positions that were held then (by position_change, else by expected), the least
 --       goes with the least and so on, where there are as many of both; else those go together that are next to each other in size, and

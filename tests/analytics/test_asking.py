@@ -17,7 +17,8 @@ from analytics import (
     UnknownNameError,
     open_lake,
 )
-from analytics.questions import Reach, questions, whole_reach
+from analytics.questions import questions, whole_reach
+from analytics.reach import Reach
 
 NEXT = "2026-11-23"
 SQL = Path(analytics.__file__).parent / "sql"
@@ -133,6 +134,14 @@ class TestSpans:
         place = whole.columns.index(own[0])
         expected = [row for row in whole.fetchall() if str(row[place]) >= NEXT]
         assert_same(lake.ask(asked.name, start=NEXT).fetchall(), expected)
+
+    @pytest.mark.parametrize("name", [each.name for each in WRITTEN if whole_reach(each).all_markets])
+    def test_what_follows_from_all_markets_answers_of_one_as_the_whole_lake_does(self, lake, name):
+        """The ledger names no market: whose a line is follows from what was held in the others."""
+        whole = lake.ask(name)
+        place = whole.columns.index("market")
+        expected = [row for row in whole.fetchall() if row[place] == "AAA"]
+        assert_same(lake.ask(name, "AAA").fetchall(), expected)
 
 
 class TestBuckets:
