@@ -19,7 +19,9 @@
 -- Source: account_positions, account_fills, account_funding, account_positions_last.
 -- Reach: all
 -- Note: this venue keeps one position for each market and account: the fills of the market from its opening to its last change are its
---       own. Of those at the very instant at which one ends and the next begins, what closes is of the first, what opens of the second.
+--       own. Of those at the very instant at which one ends and the next begins, each is of the one on whose side it opens or against
+--       which it closes; of two on the same side what closes is of the first, what opens of the second.
+-- Note: what was filled since the venue was last asked for fills is not in it yet, though the push of its end may be: difference tells.
 WITH told AS (
     SELECT
         *,
@@ -61,22 +63,86 @@ ended AS (
     LEFT JOIN account_positions_last AS newest ON newest.market = positions.market
 ),
 
-of_fills AS (
+events AS (
     SELECT
-        ended.market,
-        ended.position_id,
-        count(*) AS fills,
-        sum(profit) AS profit_of_fills,
-        sum(fee) AS fees
+        market,
+        unix_micros(ts_opened) AS at_us,
+        0 AS turn,
+        position_id,
+        side,
+        unix_micros(ts_updated) AS until_us,
+        lag(position_id) OVER one_by_one AS before_id,
+        lag(side) OVER one_by_one AS before_side,
+        lag(unix_micros(ts_updated)) OVER one_by_one AS before_until_us,
+        CAST(NULL AS DECIMAL(38, 20)) AS profit,
+        CAST(NULL AS DECIMAL(38, 20)) AS fee
     FROM ended
-    INNER JOIN account_fills
-        ON
-            account_fills.market = ended.market
-            AND account_fills.ts_event >= ended.ts_opened
-            AND account_fills.ts_event <= ended.ts_updated
-            AND (account_fills.ts_event > ended.ts_opened OR profit IS NULL)
-            AND (account_fills.ts_event < ended.ts_updated OR profit IS NOT NULL OR status NOT IN ('closed', 'liquidated'))
-    GROUP BY ended.market, ended.position_id
+    WINDOW one_by_one AS (PARTITION BY market ORDER BY ts_opened, position_id)
+    UNION ALL
+    SELECT
+        market,
+        unix_micros(ts_event) AS at_us,
+        1 AS turn,
+        NULL AS position_id,
+        CASE WHEN (side = 'buy') = (profit IS NULL) THEN 'long' ELSE 'short' END AS side,
+        NULL AS until_us,
+        NULL AS before_id,
+        NULL AS before_side,
+        NULL AS before_until_us,
+        profit,
+        fee
+    FROM account_fills
+),
+
+numbered AS (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY market ORDER BY at_us, turn, position_id) AS number
+    FROM events
+),
+
+following AS (
+    SELECT
+        market,
+        at_us,
+        turn,
+        side,
+        profit,
+        fee,
+        max_by(position_id, CASE WHEN turn = 0 THEN number END) OVER so_far AS newest_id,
+        max_by(side, CASE WHEN turn = 0 THEN number END) OVER so_far AS newest_side,
+        max_by(at_us, CASE WHEN turn = 0 THEN number END) OVER so_far AS newest_us,
+        max_by(until_us, CASE WHEN turn = 0 THEN number END) OVER so_far AS until_us,
+        max_by(before_id, CASE WHEN turn = 0 AND before_id IS NOT NULL THEN number END) OVER so_far AS before_id,
+        max_by(before_side, CASE WHEN turn = 0 AND before_id IS NOT NULL THEN number END) OVER so_far AS before_side,
+        max_by(before_until_us, CASE WHEN turn = 0 AND before_id IS NOT NULL THEN number END) OVER so_far
+            AS before_until_us
+    FROM numbered
+    WINDOW so_far AS (PARTITION BY market ORDER BY number ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+),
+
+owned AS (
+    SELECT
+        market,
+        profit,
+        fee,
+        CASE
+            WHEN
+                newest_us = at_us
+                AND before_until_us >= at_us
+                AND CASE WHEN before_side <> newest_side THEN side = before_side ELSE profit IS NOT NULL END
+                THEN before_id
+            WHEN until_us >= at_us THEN newest_id
+        END AS position_id
+    FROM following
+    WHERE turn = 1
+),
+
+of_fills AS (
+    SELECT market, position_id, count(*) AS fills, sum(profit) AS profit_of_fills, sum(fee) AS fees
+    FROM owned
+    WHERE position_id IS NOT NULL
+    GROUP BY market, position_id
 ),
 
 of_funding AS (
@@ -102,7 +168,7 @@ results AS (
 summed AS (
     SELECT
         *,
-        CAST(profit_of_fills AS DECIMAL(34, 20)) - CAST(fees AS DECIMAL(34, 20)) + CAST(funding AS DECIMAL(34, 20)) AS net
+        CAST(profit_of_fills AS DECIMAL(36, 20)) - CAST(fees AS DECIMAL(36, 20)) + CAST(funding AS DECIMAL(36, 20)) AS net
     FROM results
 )
 

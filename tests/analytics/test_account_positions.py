@@ -141,6 +141,41 @@ def test_a_positions_fills_and_funding_add_up_to_what_it_realised(turned):
     assert (second["net"], second["difference"]) == (Decimal("-6.1"), 0)
 
 
+def results_of(data_dir, fills, told):
+    """Of positions, in the order of their ids: how many fills each has, and what these do not explain."""
+    lake = lake_of(data_dir, account_fills=fills, account_positions=told)
+    found = rows(lake, "SELECT fills, difference FROM account_position_results ORDER BY position_id")
+    return [tuple(row.values()) for row in found]
+
+
+def test_what_opens_at_the_instant_of_the_end_is_its_own_where_no_other_begins(tmp_path):
+    at = [hour * HOUR_US for hour in range(3)]
+    fills = [
+        fill(at[1], 10, fee=0.5, order_id=1),
+        fill(at[2], 5, fee=0.25, order_id=2),
+        fill(at[2], -15, fee=0.75, profit=3, order_id=3),
+    ]
+    ended = {"realised": 1.5, "event": 3, "ts_created": DAY_US + at[1]}
+    told = [position(at[1], 10, realised=-0.5), position(at[2], 0, seq=1, **ended)]
+    assert results_of(tmp_path, fills, told) == [(3, 0)]
+
+
+def test_of_two_that_begin_at_one_instant_each_has_the_fills_of_its_side(tmp_path):
+    at = [hour * HOUR_US for hour in range(3)]
+    fills = [
+        fill(at[1], 10, fee=0.5, order_id=1),
+        fill(at[1], -10, fee=0.5, profit=2, order_id=2),
+        fill(at[1], -4, fee=0.25, order_id=3),
+        fill(at[2], 4, fee=0.25, profit=1, order_id=4),
+    ]
+    ended = {"event": 3, "ts_created": DAY_US + at[1]}
+    told = [
+        position(at[1], 0, realised=1, side="long", position_id=1, **ended),
+        position(at[2], 0, realised=0.5, side="short", position_id=2, seq=1, **ended),
+    ]
+    assert results_of(tmp_path, fills, told) == [(2, 0), (2, 0)]
+
+
 def test_a_market_brings_what_its_fills_and_its_funding_do(turned):
     [row] = rows(turned, "SELECT * FROM account_by_market")
     assert (row["fills"], row["quantity"], row["turnover"], row["held"]) == (4, 26, 2622, None)
