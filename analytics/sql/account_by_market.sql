@@ -90,7 +90,7 @@ sums AS (
 netted AS (
     SELECT
         *,
-        CAST(profit_of_fills AS DECIMAL(34, 20)) - CAST(fees AS DECIMAL(34, 20)) + CAST(funding AS DECIMAL(34, 20)) AS net,
+        CAST(profit_of_fills AS DECIMAL(36, 20)) - CAST(fees AS DECIMAL(36, 20)) + CAST(funding AS DECIMAL(36, 20)) AS net,
         CASE WHEN turnover > 0 THEN CAST(turnover AS DOUBLE) END AS dealt
     FROM sums
 )

@@ -15,7 +15,7 @@
 --   unrealised_change | asset | change of profit_unrealised
 --   missing | asset | what the balance changed by beside the lines that are there; profit is the sum of these seven
 --   profit_share | fraction | profit / (equity of the day before + transfers, where more came in than went out): the day's return
---   growth | - | what one unit became since the first day: the product of 1 + profit_share
+--   growth | - | what one unit became since the first day: the product of 1 + profit_share; 0 once all was lost
 --   drawdown | fraction | how far growth is below its greatest so far
 --   balance_told | asset | as told last in the day by account_assets; null on a day without
 --   told_difference | asset | balance_told less the ledger's balance at that instant: 0 where both are whole
@@ -118,7 +118,7 @@ steps AS (
 earned AS (
     SELECT
         *,
-        CAST(equity AS DECIMAL(34, 20)) - CAST(before AS DECIMAL(34, 20)) - CAST(transfers AS DECIMAL(34, 20)) AS profit,
+        CAST(equity AS DECIMAL(36, 20)) - CAST(before AS DECIMAL(36, 20)) - CAST(transfers AS DECIMAL(36, 20)) AS profit,
         CAST(unrealised AS DECIMAL(36, 20)) - CAST(unrealised_before AS DECIMAL(36, 20)) AS unrealised_change,
         CAST(before AS DOUBLE) + CASE WHEN transfers > 0 THEN CAST(transfers AS DOUBLE) ELSE 0e0 END AS stake
     FROM steps
@@ -134,12 +134,10 @@ shares AS (
 grown AS (
     SELECT
         *,
-        exp(
-            sum(CASE WHEN profit_share > -1 THEN ln(1 + profit_share) ELSE 0e0 END) OVER (
-                PARTITION BY asset ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-            )
-        ) AS growth
+        CASE WHEN min(profit_share) OVER so_far <= -1 THEN 0e0 ELSE 1e0 END
+        * exp(sum(CASE WHEN profit_share > -1 THEN ln(1 + profit_share) ELSE 0e0 END) OVER so_far) AS growth
     FROM shares
+    WINDOW so_far AS (PARTITION BY asset ORDER BY day ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )
 
 SELECT

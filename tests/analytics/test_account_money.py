@@ -187,6 +187,29 @@ def test_an_account_that_was_not_empty_before_has_no_profit_on_its_first_day(tmp
     assert row == {"equity": 102, "profit": None, "profit_share": None}
 
 
+def test_an_account_that_lost_all_has_nothing_left_of_its_growth(tmp_path):
+    ledger = [
+        line(0, 1, "Deposit", 100, 100),
+        line(DAY, 2, "Liquidation", -100, 0),
+        line(2 * DAY, 3, "Deposit", 50, 50),
+        line(2 * DAY + 1, 4, "Close pnl", 5, 55),
+    ]
+    found = rows(
+        lake_of(tmp_path, account_ledger=ledger), "SELECT * FROM account_performance_1d ORDER BY day"
+    )
+    assert [(row["growth"], row["drawdown"]) for row in found] == [(1, 0), (0, 1), (0, 1)]
+
+
+def test_millions_of_millions_keep_their_last_digit(tmp_path):
+    tiny, digits = Decimal("0.00000000000000000001"), "00000000000000000001"
+    huge, after = 10**15, Decimal(f"{10**15}.{digits}")
+    ledger = [line(0, 1, "Deposit", huge, huge), line(1, 2, "Close pnl", tiny, after)]
+    lake = lake_of(tmp_path, account_ledger=ledger, account_assets=[assets(2, after, 1)])
+    assert rows(lake, "SELECT equity, profit FROM account_performance_1d") == [
+        {"equity": Decimal(f"{10**15 + 1}.{digits}"), "profit": Decimal(f"1.{digits}")}
+    ]
+
+
 def test_what_assets_tell_beside_the_ledger_is_a_difference(tmp_path):
     told = [assets(5, 97), assets(DAY, 97)]
     ledger = [line(0, 1, "Deposit", 100, 100), line(9, 2, "fee", -3, 97)]
