@@ -24,7 +24,7 @@
 --   vwap_slippage_bps | bps | buys above and sells below market_vwap, as a share of it, mean by quantity
 --   priced_share | 0 to 1 | share of the quantity of which the mid before is known, and that the figures against mids are of
 --   coverage | 0 to 1 | share of the bucket in which trades were recorded, or repaired; null until it is graded
--- Source: account_fill_costs, closed_minutes, open_trade_minutes, coverage.
+-- Source: account_fill_costs, account_fills, closed_minutes, open_trade_minutes, coverage.
 -- Note: a bucket without a fill has no row.
 -- Note: market_volume and what is made of it are null where less than 0.95 of the bucket's judged time was observed, as in volume_1m.
 WITH facts AS (
@@ -48,7 +48,7 @@ WITH facts AS (
         NULL AS realised_spread_bps,
         NULL AS impact_bps
     FROM closed_minutes
-    WHERE trades > 0
+    WHERE trades > 0 AND market IN (SELECT market FROM account_fills)
     UNION ALL
     SELECT
         market,
@@ -70,6 +70,7 @@ WITH facts AS (
         NULL AS realised_spread_bps,
         NULL AS impact_bps
     FROM open_trade_minutes
+    WHERE market IN (SELECT market FROM account_fills)
     UNION ALL
     SELECT
         market,
@@ -91,6 +92,7 @@ WITH facts AS (
         NULL AS realised_spread_bps,
         NULL AS impact_bps
     FROM coverage
+    WHERE market IN (SELECT market FROM account_fills)
     UNION ALL
     SELECT
         market,

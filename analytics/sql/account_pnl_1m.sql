@@ -44,7 +44,7 @@ sums AS (
         coalesce(sum(CASE WHEN kind <> 'transfer' THEN change END), CAST(0 AS DECIMAL(38, 20))) AS profit,
         sum(change) AS change,
         coalesce(sum(missing), CAST(0 AS DECIMAL(38, 20))) AS missing,
-        max_by(balance, number) AS balance
+        max_by(balance, CASE WHEN balance IS NOT NULL THEN number END) AS balance
     FROM facts
     GROUP BY asset, date, minute
 )
