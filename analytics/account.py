@@ -54,6 +54,16 @@ class Account:
         """Profit, return and drawdown by day, and of what. Columns of `account_performance_1d`."""
         return _frame(self._ask("account_performance_1d", start=start, end=end))
 
+    def summary(self) -> pl.DataFrame:
+        """Return, volatility, Sharpe ratio and worst drawdown over all days. Columns of `account_summary`."""
+        return _frame(self._ask("account_summary"))
+
+    def exposure(
+        self, *, start: Moment | None = None, end: Moment | None = None, every: str = "1h"
+    ) -> pl.DataFrame:
+        """What was held in all markets together, and at what leverage. Columns of `account_exposure_1m`."""
+        return self._by("account_exposure", every, None, start, end)
+
     def positions(
         self,
         market: Market = None,
