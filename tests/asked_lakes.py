@@ -2,15 +2,19 @@
 
 import contextlib
 import datetime as dt
+import functools
 import math
 import random
+import shutil
+import tempfile
+from pathlib import Path
 
 from lakedays import DATE, DAY_US, MINUTE_US, SECOND_US, Day, book, rows_of, state, trade
 from once import once
 
 from recorder.lake.spans import spans_of
 from recorder.lake.store.files import EMPTY_DATE
-from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, Commit, Manifest
+from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, MANIFEST, Commit, Manifest
 from recorder.lake.store.tables import COVERAGE, GAPS, TABLES
 from recorder.lake.store.tables import MARKETS as MARKETS_TABLE
 
@@ -22,13 +26,23 @@ STEADY_US = 20 * 60 * MINUTE_US
 
 @contextlib.contextmanager
 def lake_at(data_dir):
-    """A lake of no rows below a directory, as a `lakedays.Day` that takes files of any date."""
+    """The lake below a directory, of no rows at first, as a `lakedays.Day` that takes files of any date."""
+    if not (data_dir / MANIFEST).exists():
+        shutil.copytree(_without_rows().name, data_dir, dirs_exist_ok=True)
     with Manifest(data_dir) as manifest:
+        yield Day(manifest)
+
+
+@functools.cache
+def _without_rows():
+    """A lake of no rows, made once a process: to commit a file of each table takes longer than most tests."""
+    place = tempfile.TemporaryDirectory()
+    with Manifest(Path(place.name)) as manifest:
         manifest.commit(Commit(state={FORMAT_STATE: FORMAT}))
         day = Day(manifest)
         for table in TABLES.values():
             day.add(table.name, table.schema.empty_table(), date=EMPTY_DATE, file="empty")
-        yield day
+    return place
 
 
 def gap(start, end, *, stream="depth", market="AAA", recorder="main", remains=True, reason="disconnect"):
