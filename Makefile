@@ -2,6 +2,8 @@
 PYTHON ?= python3
 CHROMIUM ?= chromium
 BIN := .venv/bin
+# Without compiled files each of the processes that tests start would compile all of it again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-long test-spark check bench bench-rivals bench-load chaos fuzz format docs picture lock clean
 

@@ -18,7 +18,7 @@ from accounts import (
     told_of,
     trade,
 )
-from commands import recorder
+from commands import recorder, recorder_here
 from journals import Lake
 
 
@@ -117,12 +117,12 @@ async def test_a_wrong_key_is_said_with_what_to_do(tmp_path):
     ],
 )
 def test_what_is_missing_is_named(tmp_path, given, words):
-    shown = recorder("account", "--data-dir", tmp_path, **given)
+    shown = recorder_here("account", "--data-dir", tmp_path, **given)
     assert (shown.returncode, words in shown.stderr) == (2, True)
 
 
 def test_a_venue_that_is_not_there_is_a_message(tmp_path):
     given = {"RECORDER_CLIENT_ID": "x", "RECORDER_CLIENT_KEY": "y", "RECORDER_REST_URL": "http://127.0.0.1:1"}
-    shown = recorder("account", "--data-dir", tmp_path, **given)
+    shown = recorder_here("account", "--data-dir", tmp_path, **given)
     assert (shown.returncode, "Traceback" in shown.stderr) == (1, False)
     assert "GET /open/api/v2/asset/query" in shown.stderr

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from commands import recorder
+from commands import recorder_here
 from journals import Recorder, push, trade
 
 from recorder.lake.publishing.follow import publish_once
@@ -37,7 +37,7 @@ def data_dir(tmp_path_factory):
 
 def audit(data_dir, *arguments):
     until = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(START_S + 240))
-    return recorder("audit", "--data-dir", data_dir, "--end", until, *arguments)
+    return recorder_here("audit", "--data-dir", data_dir, "--end", until, *arguments)
 
 
 def test_it_shows_grades_by_market_and_day_and_why_the_worst_are_bad(data_dir):
@@ -55,7 +55,9 @@ def test_a_minute_below_the_least_grade_is_exit_code_1(data_dir):
 
 def test_a_span_of_good_minutes_passes(data_dir):
     until = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(START_S + 120))
-    done = recorder("audit", "--data-dir", data_dir, "--end", until, "--min-grade", "A", "--market", "AAA")
+    done = recorder_here(
+        "audit", "--data-dir", data_dir, "--end", until, "--min-grade", "A", "--market", "AAA"
+    )
     assert done.returncode == 0
 
 
@@ -73,12 +75,12 @@ def test_a_machine_gets_json(data_dir):
     ],
 )
 def test_nothing_to_audit_is_said_with_what_there_is(data_dir, arguments, words):
-    done = recorder("audit", "--data-dir", data_dir, *arguments)
+    done = recorder_here("audit", "--data-dir", data_dir, *arguments)
     assert done.returncode == 1
     assert words in done.stderr
 
 
 def test_a_time_that_is_none_is_wrong_usage(data_dir):
-    done = recorder("audit", "--data-dir", data_dir, "--start", "yesterday")
+    done = recorder_here("audit", "--data-dir", data_dir, "--start", "yesterday")
     assert done.returncode == 2
     assert "write 2026-11-22" in done.stderr

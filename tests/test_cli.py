@@ -1,11 +1,11 @@
-"""The commands as a user types them: real processes, their words and their exit codes."""
+"""The commands as a user types them: their words and their exit codes."""
 
 import csv
 import json
 import socket
 
 import pytest
-from commands import recorder
+from commands import recorder, recorder_here
 from journals import Recorder, book, state, trade
 from typer.testing import CliRunner
 
@@ -59,7 +59,7 @@ class TestWrongUsage:
         ],
     )
     def test_it_is_exit_code_2_with_the_culprit_named(self, tmp_path, arguments, environment, words):
-        done = recorder(*arguments, cwd=tmp_path, **environment)
+        done = recorder_here(*arguments, cwd=tmp_path, **environment)
         assert done.returncode == 2
         assert words in done.stderr
         assert "Traceback" not in done.stderr
@@ -68,13 +68,13 @@ class TestWrongUsage:
 class TestFailure:
     @pytest.mark.parametrize("arguments", [["sql", "SELECT 1"], ["publish"], ["status"]])
     def test_no_data_is_exit_code_1_and_says_where_it_looked(self, tmp_path, arguments):
-        done = recorder(*arguments, "--data-dir", tmp_path / "none")
+        done = recorder_here(*arguments, "--data-dir", tmp_path / "none")
         assert done.returncode == 1
         assert str(tmp_path / "none") in done.stderr
         assert "Traceback" not in done.stderr
 
     def test_a_mistake_in_sql_is_a_message(self, data_dir):
-        done = recorder("sql", "SELECT wrong FROM trades", "--data-dir", data_dir)
+        done = recorder_here("sql", "SELECT wrong FROM trades", "--data-dir", data_dir)
         assert done.returncode == 1
         assert "wrong" in done.stderr
         assert "Traceback" not in done.stderr
@@ -90,14 +90,14 @@ class TestFailure:
 
     def test_a_replay_has_no_accounts(self, tmp_path):
         (tmp_path / "frames.ndjson").touch()
-        done = recorder("simulate", "--port", 0, "--replay", tmp_path / "frames.ndjson", "--accounts", 1)
+        done = recorder_here("simulate", "--port", 0, "--replay", tmp_path / "frames.ndjson", "--accounts", 1)
         assert done.returncode == 1
         assert "a replayed recording has none" in done.stderr
 
     def test_a_fault_script_with_a_mistake_is_a_message(self, tmp_path):
         script = tmp_path / "faults.toml"
         script.write_text('[[fault]]\nat = 1\nkind = "earthquake"\n')
-        done = recorder("simulate", "--port", 0, "--faults", script)
+        done = recorder_here("simulate", "--port", 0, "--faults", script)
         assert done.returncode == 1
         assert "earthquake" in done.stderr
 
@@ -106,11 +106,11 @@ class TestSql:
     QUERY = "SELECT market, trade_id, price FROM trades ORDER BY market"
 
     def test_csv(self, data_dir):
-        done = recorder("sql", self.QUERY, "--format", "csv", "--data-dir", data_dir)
+        done = recorder_here("sql", self.QUERY, "--format", "csv", "--data-dir", data_dir)
         assert done.stdout == "market,trade_id,price\nAAA,1,100.5\nBBB,2,100.5\n"
 
     def test_json_is_one_object_a_line(self, data_dir):
-        done = recorder("sql", self.QUERY, "--format", "json", "--data-dir", data_dir)
+        done = recorder_here("sql", self.QUERY, "--format", "json", "--data-dir", data_dir)
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         assert rows == [
             {"market": "AAA", "trade_id": 1, "price": 100.5},
@@ -118,7 +118,7 @@ class TestSql:
         ]
 
     def test_json_holds_level_lists_and_exact_decimals_too(self, data_dir):
-        done = recorder(
+        done = recorder_here(
             "sql", "SELECT bids, insurance FROM depth, state", "--format", "json", "--data-dir", data_dir
         )
         [row] = [json.loads(line) for line in done.stdout.splitlines()]
@@ -126,10 +126,10 @@ class TestSql:
         assert row["insurance"] == "10500.4542690658555261785"
 
     def test_csv_holds_level_lists_as_json_and_json_has_no_nan(self, data_dir):
-        book_row = recorder("sql", "SELECT bids FROM depth", "--format", "csv", "--data-dir", data_dir)
+        book_row = recorder_here("sql", "SELECT bids FROM depth", "--format", "csv", "--data-dir", data_dir)
         [cell] = list(csv.reader(book_row.stdout.splitlines()))[1]
         assert json.loads(cell)[0] == {"price": 100.0, "quantity": 3.0}
-        done = recorder("sql", "SELECT 'nan'::DOUBLE AS x", "--format", "json", "--data-dir", data_dir)
+        done = recorder_here("sql", "SELECT 'nan'::DOUBLE AS x", "--format", "json", "--data-dir", data_dir)
         assert done.stdout == '{"x": null}\n'
 
     def test_a_table_for_a_person(self, data_dir):
@@ -138,7 +138,7 @@ class TestSql:
         assert [word for word in ("market", "trade_id", "AAA", "100.5") if word not in done.stdout] == []
 
     def test_a_text_that_begins_with_a_comment_is_no_option(self, data_dir):
-        done = recorder(
+        done = recorder_here(
             "sql", "-- how many\nSELECT count(*) AS n FROM trades", "--format", "csv", "--data-dir", data_dir
         )
         assert (done.returncode, done.stdout) == (0, "n\n2\n")
@@ -148,7 +148,7 @@ class TestSql:
         text = "CREATE VIEW one AS SELECT ';' AS a; FROM one; SELECT 2 AS b;"
         given = {"stdin": text} if by_pipe else {}
         asked = ("sql", "--format", "csv", "--data-dir", data_dir, *([] if by_pipe else [text]))
-        done = recorder(*asked, **given)
+        done = recorder_here(*asked, **given)
         assert (done.returncode, done.stdout) == (0, "a\n;\nb\n2\n")
 
     def test_statements_from_a_file_go_on_after_a_mistake_and_end_with_1(self, data_dir):
@@ -161,7 +161,7 @@ class TestSql:
 
 class TestStatus:
     def test_json_tells_tables_gaps_and_disk(self, data_dir):
-        report = json.loads(recorder("status", "--json", "--data-dir", data_dir).stdout)
+        report = json.loads(recorder_here("status", "--json", "--data-dir", data_dir).stdout)
         rows = {table["table"]: table["rows"] for table in report["tables"]}
         assert rows["trades"] == 2
         assert rows["state"] == 1
@@ -171,7 +171,7 @@ class TestStatus:
         assert report["disk"]["free_bytes"] > 0
 
     def test_a_person_reads_the_same(self, data_dir):
-        shown = recorder("status", "--data-dir", data_dir).stdout
+        shown = recorder_here("status", "--data-dir", data_dir).stdout
         assert [word for word in ("main", "not running", "trades", "Still open") if word not in shown] == []
 
 
@@ -179,8 +179,8 @@ class TestPublish:
     def test_it_says_what_it_published_and_that_nothing_is_left(self, tmp_path):
         session = Recorder(tmp_path)
         session.session(("trade", "AAA")).frames(trade("AAA", 1)).stop()
-        first = recorder("publish", "--data-dir", tmp_path)
-        second = recorder("publish", "--data-dir", tmp_path)
+        first = recorder_here("publish", "--data-dir", tmp_path)
+        second = recorder_here("publish", "--data-dir", tmp_path)
         assert "1 trades" in first.stdout
         assert second.stdout == "Nothing new: the lake has all that the journal holds.\n"
         assert (tmp_path / "views.sql").is_file()

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from commands import recorder
+from commands import recorder, recorder_here
 from journals import Lake
 from rich.console import Console
 from tapes import Story, at
@@ -38,10 +38,10 @@ def empty(data_dir, table):
 
 
 def test_compact_says_what_became_of_the_closed_days_and_then_that_nothing_is_left(past):
-    first = recorder("compact", "--data-dir", past)
+    first = recorder_here("compact", "--data-dir", past)
     assert (first.returncode, first.stdout.partition(":")[0]) == (0, "Compacted")
     assert Lake(past).rows("minutes", "count(*) > 0") == [(True,)]
-    again = recorder("compact", "--data-dir", past)
+    again = recorder_here("compact", "--data-dir", past)
     assert again.stdout.startswith("Nothing to compact: the closed days are ")
 
 
@@ -75,7 +75,7 @@ def rows_of(data_dir):
 
 def test_verify_names_each_table_and_says_that_the_lake_is_proven(past):
     publish_once(past)
-    shown = recorder("rebuild", "--verify", "--data-dir", past)
+    shown = recorder_here("rebuild", "--verify", "--data-dir", past)
     assert shown.returncode == 0
     assert shown.stdout.endswith("The lake is what its journal makes.\n")
     assert shown.stdout.count("equal") == len(TABLES) - 1  # what was removed, no journal tells
@@ -84,7 +84,7 @@ def test_verify_names_each_table_and_says_that_the_lake_is_proven(past):
 def test_verify_fails_and_names_the_row_where_the_lake_was_tampered_with(past):
     publish_once(past)
     empty(past, "state")
-    shown = recorder("rebuild", "--verify", "--data-dir", past)
+    shown = recorder_here("rebuild", "--verify", "--data-dir", past)
     assert shown.returncode == 1
     assert "state differs on " in shown.stdout
     assert "recorder rebuild" in shown.stderr
@@ -94,14 +94,14 @@ def test_rebuild_puts_back_what_was_taken_away(past):
     publish_once(past)
     before = Lake(past).rows("trades", "count(*), sum(trade_id)")
     empty(past, "trades")
-    shown = recorder("rebuild", "--data-dir", past)
+    shown = recorder_here("rebuild", "--data-dir", past)
     assert (shown.returncode, shown.stdout[:10]) == (0, "Made again")
     assert Lake(past).rows("trades", "count(*), sum(trade_id)") == before
 
 
 @pytest.mark.parametrize("command", ["compact", "rebuild"])
 def test_without_a_journal_there_is_a_message(tmp_path, command):
-    shown = recorder(command, "--data-dir", tmp_path)
+    shown = recorder_here(command, "--data-dir", tmp_path)
     assert (shown.returncode, "no journal" in shown.stderr, "Traceback" in shown.stderr) == (1, True, False)
 
 

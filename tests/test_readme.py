@@ -6,7 +6,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from journals import Recorder, book, candle, state, trade
+from journals import book, candle, state, trade
+from tapes import SECOND_NS, Tape
 
 from analytics import open_lake
 from recorder.config import Settings
@@ -21,7 +22,6 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-NS = 10**9
 DAY_S = 1_795_305_600
 """The first of the days that the README asks about: 2026-11-22."""
 STATEMENTS = [part.strip() for block in blocks("sql") for part in block.split(";") if part.strip()]
@@ -30,23 +30,26 @@ STATEMENTS = [part.strip() for block in blocks("sql") for part in block.split(";
 @pytest.fixture(scope="module")
 def data_dir(tmp_path_factory):
     path = tmp_path_factory.mktemp("data")
-    recorder = Recorder(path)
-    recorder.now_ns = DAY_S * NS
-    recorder.session(("trade", "BTCUSDT"), ("depth", "BTCUSDT"), ("state",), markets=("BTCUSDT",))
-    recorder.frames(
+    tape = Tape(path, DAY_S * SECOND_NS).session(["BTCUSDT"])
+    tape.frames(
         trade("BTCUSDT", 1, time_s=DAY_S),
         book("BTCUSDT", DAY_S * 1_000),
         candle("BTCUSDT", DAY_S, "101"),
         state("BTCUSDT"),
     )
-    recorder.stop()
+    tape.end()
     publish_once(path)
     return path
 
 
+@pytest.fixture(scope="module")
+def lake(data_dir):
+    return open_lake(data_dir)
+
+
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda text: text.splitlines()[0])
-def test_each_statement_runs(data_dir, statement):
-    assert open_lake(data_dir).sql(statement).columns
+def test_each_statement_runs(lake, statement):
+    assert lake.sql(statement).columns
 
 
 def test_the_python_example_runs(data_dir, tmp_path, monkeypatch):

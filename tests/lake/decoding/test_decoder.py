@@ -1,5 +1,6 @@
 """Both decoders, plain and fast, against literal frames, hostile frames and each other."""
 
+import functools
 import json
 import random
 import re
@@ -60,9 +61,14 @@ def same(one, other):
     assert (one.records, one.notices, one.frames) == (other.records, other.notices, other.frames)
 
 
+@functools.lru_cache(maxsize=1)
+def plainly(data):
+    return Decoder(fast=False).decode(data, 7)
+
+
 def agreed(data, decoder=None):
     """The result of both decoders, which must be one; the fast one reads twice: learning and learned."""
-    plain = Decoder(fast=False).decode(data, 7)
+    plain = plainly(data)
     fast = decoder or Decoder()
     same(fast.decode(data, 7), plain)
     same(fast.decode(data, 7), plain)
