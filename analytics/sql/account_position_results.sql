@@ -15,13 +15,13 @@
 --   funding | quote | charged at its settlements by the ledger, as in account_funding; negative: paid
 --   net | quote | profit_of_fills - fees + funding
 --   profit_realised | quote | closed profits, fees and funding, as the push of its last change tells; null where none did
---   difference | quote | profit_realised - net: 0 where all was recorded, to the four decimals that fills are told to
--- Source: account_positions, account_fills, account_funding, account_positions_last.
+--   difference | quote | profit_realised - net: 0 where all was recorded, to the decimals that fills are told to
+-- Source: account_positions, account_fills, account_funding, account_positions_last, account_answers.
 -- Reach: all
 -- Note: this venue keeps one position for each market and account: the fills of the market from its opening to its last change are its
 --       own. Of those at the very instant at which one ends and the next begins, each is of the one on whose side it opens or against
 --       which it closes; of two on the same side what closes is of the first, what opens of the second.
--- Note: what was filled since the venue was last asked for fills is not in it yet, though the push of its end may be: difference tells.
+-- Note: difference is null where fills have not been asked for up to its last change.
 WITH told AS (
     SELECT
         *,
@@ -132,7 +132,7 @@ owned AS (
                 AND before_until_us >= at_us
                 AND CASE WHEN before_side <> newest_side THEN side = before_side ELSE profit IS NOT NULL END
                 THEN before_id
-            WHEN until_us >= at_us THEN newest_id
+            WHEN until_us >= at_us AND (newest_us < at_us OR coalesce(side = newest_side, TRUE)) THEN newest_id
         END AS position_id
     FROM following
     WHERE turn = 1
@@ -165,11 +165,20 @@ results AS (
     LEFT JOIN of_funding ON of_funding.market = ended.market AND of_funding.position_id = ended.position_id
 ),
 
+asked AS (
+    SELECT market, max(coalesce(ts_until, ts_recv)) AS ts_asked
+    FROM account_answers
+    WHERE call = 'order_deals'
+    GROUP BY market
+),
+
 summed AS (
     SELECT
-        *,
+        results.*,
+        ts_asked,
         CAST(profit_of_fills AS DECIMAL(36, 20)) - CAST(fees AS DECIMAL(36, 20)) + CAST(funding AS DECIMAL(36, 20)) AS net
     FROM results
+    LEFT JOIN asked ON asked.market = results.market
 )
 
 SELECT
@@ -189,5 +198,8 @@ SELECT
     funding,
     net,
     profit_realised,
-    CAST(profit_realised AS DECIMAL(36, 20)) - CAST(net AS DECIMAL(36, 20)) AS difference
+    CASE
+        WHEN coalesce(ts_updated <= ts_asked, TRUE)
+            THEN CAST(profit_realised AS DECIMAL(36, 20)) - CAST(net AS DECIMAL(36, 20))
+    END AS difference
 FROM summed;

@@ -121,7 +121,9 @@ def turned(tmp_path):
         position(at[8], 10, realised=-0.7, event=2, seq=2, ts_created=DAY_US + at[7]),
         position(at[9], 0, realised=8.9, event=3, seq=3, ts_created=DAY_US + at[7]),
         position(at[9], -3, realised=-0.1, event=1, seq=4, position_id=2),
-        position(at[10], 0, realised=-6.1, event=4, seq=5, position_id=2, ts_created=DAY_US + at[9]),
+        position(
+            at[10], 0, realised=-6.1, event=4, seq=5, position_id=2, side="short", ts_created=DAY_US + at[9]
+        ),
     ]
     ledger = [line(at[8] + SECOND_US, 1, "Funding fee", -0.2, 99)]
     answers = [*rounds(11), answer(11 * HOUR_US, "asset_history", until=11 * HOUR_US)]
@@ -137,7 +139,7 @@ def test_a_positions_fills_and_funding_add_up_to_what_it_realised(turned):
         "closed", 2, Decimal("0.9"), Decimal("-0.2"),
     )  # fmt: skip
     assert (first["net"], first["difference"]) == (Decimal("8.9"), 0)
-    assert (second["status"], second["side"], second["fills"]) == ("liquidated", "long", 2)
+    assert (second["status"], second["side"], second["fills"]) == ("liquidated", "short", 2)
     assert (second["net"], second["difference"]) == (Decimal("-6.1"), 0)
 
 
@@ -174,6 +176,31 @@ def test_of_two_that_begin_at_one_instant_each_has_the_fills_of_its_side(tmp_pat
         position(at[2], 0, realised=0.5, side="short", position_id=2, seq=1, **ended),
     ]
     assert results_of(tmp_path, fills, told) == [(2, 0), (2, 0)]
+
+
+def test_what_closes_one_that_ended_unseen_is_not_of_the_next(tmp_path):
+    at = [hour * HOUR_US for hour in range(4)]
+    fills = [
+        fill(at[2], -10, fee=0.5, profit=7, order_id=1),
+        fill(at[2], -4, fee=0.25, order_id=2),
+        fill(at[3], 4, fee=0.25, profit=1, order_id=3),
+    ]
+    told = [
+        position(at[1], 10, realised=-0.5, position_id=1),
+        position(at[2], -4, realised=-0.25, position_id=2, seq=1),
+        position(
+            at[3], 0, realised=0.5, position_id=2, side="short", event=3, ts_created=DAY_US + at[2], seq=2
+        ),
+    ]
+    assert results_of(tmp_path, fills, told)[1] == (2, 0)
+
+
+def test_until_fills_are_asked_for_a_difference_is_not_known(tmp_path):
+    told = [position(HOUR_US, 10, realised=-0.5)]
+    answers = [answer(HOUR_US, "order_deals", until=HOUR_US - 1, market="AAA")]
+    lake = lake_of(tmp_path, account_positions=told, account_answers=answers)
+    [row] = rows(lake, "SELECT profit_realised, difference FROM account_position_results")
+    assert row == {"profit_realised": Decimal("-0.5"), "difference": None}
 
 
 def test_a_market_brings_what_its_fills_and_its_funding_do(turned):
