@@ -19,6 +19,8 @@
 -- Source: account_fill_costs, account_funding, account_positions_now.
 -- Reach: all
 -- Note: markets in which the account ever had a fill, paid funding, or holds something.
+-- Note: net is without what the venue takes or gives in a liquidation beside the loss, which the ledger tells without a market
+--       (liquidation of account_pnl_1d).
 WITH facts AS (
     SELECT
         market,

@@ -26,6 +26,7 @@
 --   coverage | 0 to 1 | share of the bucket in which trades were recorded, or repaired; null until it is graded
 -- Source: account_fill_costs, account_fills, closed_minutes, open_trade_minutes, coverage.
 -- Note: a bucket without a fill has no row.
+-- Note: what a liquidation closes may be no trade of the market: then participation counts it against a volume without it, and can be above 1.
 -- Note: market_volume and what is made of it are null where less than 0.95 of the bucket's judged time was observed, as in volume_1m.
 WITH facts AS (
     SELECT

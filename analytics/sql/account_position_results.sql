@@ -21,6 +21,8 @@
 -- Note: this venue keeps one position for each market and account: the fills of the market from its opening to its last change are its
 --       own. Of those at the very instant at which one ends and the next begins, each is of the one on whose side it opens or against
 --       which it closes; of two on the same side what closes is of the first, what opens of the second.
+-- Note: net is without what the venue takes or gives in a liquidation beside the loss, which the ledger tells without a market
+--       (liquidation of account_pnl_1d).
 -- Note: difference is null where fills have not been asked for up to its last change.
 WITH told AS (
     SELECT
