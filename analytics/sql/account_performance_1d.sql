@@ -23,6 +23,8 @@
 -- Reach: all
 -- Note: days with a line of the ledger or with assets told; on others nothing is known to have happened. Exact decimals but for
 --       profit_share, growth and drawdown.
+-- Note: pushes tell assets at once, the ledger is asked for in rounds: of the running day equity and profit lack told_difference until the
+--       next round.
 -- Note: the ledger has the venue's time, assets have ours: a line of the milliseconds between the two is in told_difference.
 WITH openings AS (
     SELECT asset, CAST(balance AS DECIMAL(36, 20)) - CAST(change AS DECIMAL(36, 20)) AS opening
