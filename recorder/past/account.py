@@ -36,7 +36,7 @@ from recorder.simulator.refused import RefusedError
 
 ACCOUNT_CONNECTION: Final = 0
 ROUND_EVERY_NS: Final = 600 * SECOND_NS
-"""A recorder: 60 s."""
+"""A recorder: 300 s."""
 FIRST_ROUND_NS: Final = 500 * MS
 """How long after its start a process asks for the account."""
 ANSWERED_MS: Final = (20, 60)
