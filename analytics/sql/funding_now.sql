@@ -17,6 +17,7 @@
 --   coverage | 0 to 1 | share in which states were recorded of the judged minutes of the 60 that end with that of ts_recv; null until one is graded
 --   grade | A to D | the worst grade of these minutes, which is about trades and candles; null until one is graded
 -- Source: funding_minutes, funding_settlements, coverage.
+-- Reach: all markets
 -- Note: rates told less than 30 s before the settlement told are not heeded, as in funding_minutes.
 WITH newest AS (
     SELECT

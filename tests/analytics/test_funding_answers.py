@@ -90,6 +90,10 @@ class TestNow:
         asked = lake.ask("funding_now", "DDD", start="2026-11-23")
         assert asked.project("funding_rate_next, ts_settled").fetchall() == [(NEW, None)]
 
+    def test_asked_of_one_market_its_age_is_against_the_newest_of_all(self, lake):
+        [[age]] = lake.ask("funding_now", "BBB").project("age_seconds").fetchall()
+        assert age == seconds("24:02:30") - seconds("24:01")
+
     @pytest.mark.parametrize(
         ("market", "settled", "coming"), [("BBB", "18:00", "25:00"), ("GGG", "20:00", "26:00")]
     )
