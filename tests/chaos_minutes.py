@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from chaos_check import Finding, counted
 
+from recorder.lake.asked import FINAL_US
+
 US = 1_000_000
 MINUTE_S = 60
 LAST_PUSH_US = 1_000_000
@@ -19,7 +21,7 @@ def every_closed_candle_is_the_venues_or_in_a_gap(evidence):
     offenders, counts, looked = [], Counter(), 0
     for (market, open_s), figures in told.candles.items():
         closed_ns = told.happened_at((open_s + MINUTE_S) * 10**9)
-        if open_s < earliest_s or closed_ns >= done.stopped_ns:
+        if open_s < earliest_s or closed_ns >= done.stopped_ns or _came_too_early(evidence, closed_ns):
             continue
         looked += 1
         ours = found.candles.get((market, open_s))
@@ -38,6 +40,12 @@ def every_closed_candle_is_the_venues_or_in_a_gap(evidence):
         if key[0] in known and key not in told.candles and key[1] < newest_s
     ]
     return Finding(counted(looked, "candles", counts), offenders)
+
+
+def _came_too_early(evidence, closed_ns):
+    """Whether it closed before anybody recorded, and was not final yet when all was over: nobody asked."""
+    was_alone = evidence.moment_us(closed_ns) < evidence.started_ns // 1_000
+    return was_alone and closed_ns + FINAL_US * 1_000 > evidence.done.stopped_ns
 
 
 def _candle_in_a_gap(evidence, market, closed_ns):
