@@ -316,7 +316,7 @@ class TestBesideARecorder:
         publishing.start()
         proofs = []
         try:
-            while not read_files(data_dir):
+            while not any(file.table == "trades" and file.rows for file in read_files(data_dir) or ()):
                 time.sleep(0.05)
             for _ in range(3):
                 time.sleep(0.4)
