@@ -14,14 +14,13 @@ from typing import Any, Final, TypeVar
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
-from recorder.capture.account import TRIES, AccountRounds, Snapshot
+from recorder.capture.account import ACCOUNT_CONNECTION, TRIES, AccountRounds, Snapshot
 from recorder.capture.asked import Asked, read_asked
 from recorder.capture.stream import StreamConnection
 from recorder.client.client import Client
 from recorder.client.errors import DeniedError, RestError
 from recorder.config import Settings
-from recorder.exchange.account import OrderPush, PositionPush, read_private
-from recorder.exchange.messages import PRIVATE_STREAMS, ProtocolError, Topic, json_object
+from recorder.exchange.messages import PRIVATE_STREAMS, ProtocolError, Topic
 from recorder.exchange.refusals import Denial, denial
 from recorder.exchange.session import Note
 from recorder.exchange.signing import Credentials
@@ -29,8 +28,6 @@ from recorder.journal.writer import JournalWriter
 from recorder.lake.store.owner import keep_to_owner, make_private
 from recorder.repairs import PRIORITIES
 
-ACCOUNT_CONNECTION: Final = 0
-"""The number of the account's connection in the journal; those of market data begin at 1."""
 WIDE_EVERY_S: Final = 6 * 3_600.0
 """How often each listed market is looked at, whether the account is known to be busy there or not."""
 RETRY_S: Final = 30.0
@@ -280,12 +277,5 @@ class AccountTask:
             self._wanted.set()
 
     def _pushed(self, frame: bytes) -> None:
-        """The account did something: its market is looked at with the next round."""
-        with contextlib.suppress(ProtocolError):
-            message = json_object(frame)
-            stream = str(message.get("method")).removeprefix("update.")
-            push = read_private(stream, message.get("result"))
-            if self._rounds is not None and isinstance(push, PositionPush):
-                self._rounds.pushed(push.position.market)
-            elif self._rounds is not None and isinstance(push, OrderPush):
-                self._rounds.pushed(push.order.market)
+        if self._rounds is not None:
+            self._rounds.pushed(frame)

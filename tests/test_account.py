@@ -18,6 +18,7 @@ from journals import Lake
 from venue import until
 
 from recorder.exchange.enums import Side
+from recorder.journal.reader import Block, JournalReader
 from recorder.simulator.faults import Fault
 
 
@@ -59,6 +60,12 @@ def seen(data_dir, process):
     return status.get("pid") == process.pid and (
         (account.get("snapshots") and not account["markets_waiting"]) or account.get("failures")
     )
+
+
+def rounds(data_dir):
+    """How many there were, answered or denied: each begins with the assets."""
+    blocks = JournalReader(data_dir / "journal" / "main").read()
+    return sum(block.data.count(b'"call":"asset_query"') for block in blocks if isinstance(block, Block))
 
 
 async def ended(process, number=signal.SIGTERM):
@@ -159,7 +166,8 @@ async def test_a_wrong_key_is_told_once_and_leaves_market_data_as_it_is(tmp_path
         running(tmp_path, exchange, RECORDER_CLIENT_KEY="wrong-key-of-tests") as process,
     ):
         await until(lambda: len(said(tmp_path)[1].get("failures", ())) == 2, 20, "both failures")
-        await asyncio.sleep(3.0)  # three more rounds, of which nothing new is told
+        before = rounds(tmp_path)
+        await until(lambda: rounds(tmp_path) >= before + 3, 30, "three more rounds")
         status, account = said(tmp_path)
         shown = await asyncio.to_thread(recorder, "status", "--data-dir", tmp_path)
         assert await ended(process) == 0

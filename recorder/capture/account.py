@@ -19,10 +19,13 @@ from typing import Final, TypeVar
 from recorder.capture.asked import Asked
 from recorder.client.client import Client
 from recorder.client.errors import DeniedError, RestError
-from recorder.exchange.messages import ProtocolError
+from recorder.exchange.account import OrderPush, PositionPush, read_private
+from recorder.exchange.messages import ProtocolError, json_object
 from recorder.exchange.records import Asset, Fill, LedgerEntry, Order, Position
 from recorder.exchange.refusals import NO_SUCH_ORDER, NO_SUCH_POSITION
 
+ACCOUNT_CONNECTION: Final = 0
+"""The number of the account's connection in the journal; those of market data begin at 1."""
 OVERLAP_S: Final = 300
 """What the venue adds late, with an earlier time, is found by asking again for so long before."""
 SETTLED_S: Final = 2
@@ -67,9 +70,16 @@ class AccountRounds:
         self._news = 0
         """Lines of the ledger that came since the last round that was answered to its end."""
 
-    def pushed(self, market: str) -> None:
-        """The account did something in a market: the next round looks there."""
-        self._pushed.add(market)
+    def pushed(self, frame: bytes) -> None:
+        """The account did something: the next round looks at its market. What cannot be read is rejected by
+        the lake, and tells of none."""
+        with contextlib.suppress(ProtocolError):
+            message = json_object(frame)
+            push = read_private(str(message.get("method")).removeprefix("update."), message.get("result"))
+            if isinstance(push, PositionPush):
+                self._pushed.add(push.position.market)
+            elif isinstance(push, OrderPush):
+                self._pushed.add(push.order.market)
 
     def want(self, markets: Iterable[str]) -> None:
         """Look at these markets when there is time."""

@@ -7,11 +7,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from recorder.capture.tap import TapConnection
-from recorder.client.stream import UNHEARD
+from recorder.client.stream import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, UNHEARD
 from recorder.exchange.messages import MAX_FRAME_BYTES
 
-OPEN_TIMEOUT_S: Final = 10.0
-CLOSE_TIMEOUT_S: Final = 2.0
 KEEPALIVE_S: Final = 20.0
 """The protocol's own ping, besides the venue's: the library closes the socket when its pong stays away."""
 

@@ -16,15 +16,15 @@ from recorder.client.account import AccountCalls
 from recorder.client.client import Client
 from recorder.client.errors import RestError
 from recorder.client.rest import Given, RestClient
-from recorder.exchange.account import OrderPush, PositionPush, read_private
 from recorder.exchange.answers import encode_answer, parse_answer
 from recorder.exchange.clock import VenueClock
 from recorder.exchange.encoding import encode_reply
 from recorder.exchange.endpoints import Endpoint
-from recorder.exchange.messages import PRIVATE_STREAMS, Topic, json_object, parse_request
+from recorder.exchange.messages import PRIVATE_STREAMS, Topic, parse_request
 from recorder.exchange.session import Note
-from recorder.exchange.signing import Credentials, sign
+from recorder.exchange.signing import Credentials
 from recorder.past.agenda import MS, SECOND_NS, Agenda
+from recorder.past.asking import ANSWERED_MS
 from recorder.past.connection import Connection
 from recorder.past.journal import PastJournal
 from recorder.past.wire import Line
@@ -34,12 +34,10 @@ from recorder.simulator.private.streams import PrivateStreams
 from recorder.simulator.private.venue import Venue
 from recorder.simulator.refused import RefusedError
 
-ACCOUNT_CONNECTION: Final = 0
 ROUND_EVERY_NS: Final = 600 * SECOND_NS
 """A recorder: 300 s."""
 FIRST_ROUND_NS: Final = 500 * MS
 """How long after its start a process asks for the account."""
-ANSWERED_MS: Final = (20, 60)
 NOWHERE: Final = "http://127.0.0.1:8080"
 THE_CLIENT: Final = 1
 """The venue's number of the one connection that signs."""
@@ -64,22 +62,16 @@ class PastRest(RestClient):
     def __init__(
         self, venue: Venue, keys: Mapping[str, str], clock: PastClock, journal: PastJournal, chance: Random
     ) -> None:
-        credentials = Credentials.of(*next(iter(keys.items())))
-        super().__init__(NOWHERE, credentials=credentials)
+        super().__init__(NOWHERE, credentials=Credentials.of(*next(iter(keys.items()))))
         self.clock: PastClock = clock
         self.agenda = Agenda()
         self.answered_ns = 0
         """When the last answer is received."""
-        self._signs_for = credentials
         self._journal_of_past = journal
         self._chance = chance
         self._private = PrivateInterface(
             venue, Gate(keys), lambda: clock.now_ns, catch_up=lambda: None, limits=False
         )
-
-    def sign(self) -> dict[str, str]:
-        nonce = f"{self._chance.getrandbits(128):032x}"
-        return sign(self._signs_for, nonce, self.clock.ts(0.0))
 
     async def call(
         self, endpoint: Endpoint, params: Mapping[str, str] | None = None, *, urgent: bool = False
@@ -181,12 +173,7 @@ class PastAccount:
     def pushed(self, payloads: Iterable[bytes]) -> None:
         """The account did something: its market is looked at with the next round."""
         for payload in payloads:
-            message = json_object(payload)
-            push = read_private(str(message["method"]).removeprefix("update."), message["result"])
-            if isinstance(push, PositionPush):
-                self._rounds.pushed(push.position.market)
-            elif isinstance(push, OrderPush):
-                self._rounds.pushed(push.order.market)
+            self._rounds.pushed(payload)
 
     def _round_and_again(self, now_ns: int) -> None:
         self._round(now_ns)

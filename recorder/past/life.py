@@ -7,9 +7,10 @@ from functools import partial
 from random import Random
 from typing import Any, Final
 
+from recorder.capture.account import ACCOUNT_CONNECTION
 from recorder.capture.shards import topics_of
 from recorder.exchange.messages import STREAMS, PrivateStream, Stream, Topic
-from recorder.past.account import ACCOUNT_CONNECTION, PastAccount
+from recorder.past.account import PastAccount
 from recorder.past.agenda import MS, SECOND_NS, Agenda
 from recorder.past.asking import CANDLE_PERIOD, Asking
 from recorder.past.connection import Connection
