@@ -40,6 +40,16 @@ _WORDS: Final = {
     "open_price": "opened at", "margin_amount": "margin", "liq_price": "liquidated at",
 }  # fmt: skip
 
+_COUNTED: Final = {
+    "assets": ("asset", "assets"),
+    "positions": ("position", "positions"),
+    "open orders": ("open order", "open orders"),
+    "orders": ("finished order", "finished orders"),
+    "stop orders": ("stop order", "stop orders"),
+    "fills": ("fill", "fills"),
+    "ledger": ("line of the ledger", "lines of the ledger"),
+}
+
 
 class AccountError(Exception):
     """It cannot be done, or not now: what happened, and what to do."""
@@ -127,15 +137,16 @@ def _show(found: Snapshot, out: Console) -> None:
         _print(out, "position", _POSITIONS, held)
     else:
         out.print("No open positions.")
-    told = [f"{len(found.assets)} assets", f"{len(found.positions)} positions"]
-    told += [f"{count:,} {_named(kind)}" for kind, count in sorted(found.records.items()) if count]
+    told = [_counted(len(found.assets), "assets"), _counted(len(found.positions), "positions")]
+    told += [_counted(count, kind) for kind, count in sorted(found.records.items()) if count]
     out.print(f"Recorded: {', '.join(told)}; see the tables account_* in `recorder sql`.")
     for failure in found.failures:
         out.print(f"Not answered: {failure}", markup=False)
 
 
-def _named(kind: str) -> str:
-    return {"ledger": "lines of the ledger", "orders": "finished orders"}.get(kind, kind)
+def _counted(count: int, kind: str) -> str:
+    one, more = _COUNTED[kind]
+    return f"{count:,} {one if count == 1 else more}"
 
 
 def _print(

@@ -1,4 +1,4 @@
-"""`recorder demo --days N`: a lake of whole days in a minute or two, by the real path.
+"""`recorder demo --days N`: a lake of whole days in less than a minute each, by the real path.
 
 A simulated exchange lives through the days in a time of its own, a recorder's journal of it is written, and
 the lake is made of that journal as of any other: published day by day, then compacted.

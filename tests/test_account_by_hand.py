@@ -66,6 +66,7 @@ async def test_what_the_exchange_tells_is_in_the_lake_once_and_exactly(tmp_path)
     assert "USDT" in shown.stdout
     assert f"{MARKET} long isolated" in shown.stdout
     assert f"{len(ledger)} lines of the ledger" in shown.stdout
+    assert "Recorded: 1 asset, 2 positions," in shown.stdout
 
 
 @pytest.mark.long
