@@ -146,7 +146,9 @@ class Reader:
         for attempt in range(ATTEMPTS):
             try:
                 return ask()
-            except duckdb.IOException:
+            except duckdb.Error as error:
+                if not _is_of_files(error):
+                    raise
                 was_still, is_still = is_still, not self._overtaken()
                 if attempt == ATTEMPTS - 1 or (was_still and is_still):
                     raise
@@ -161,6 +163,15 @@ class Reader:
             for file in files or ()
             if refusal(self.data_dir, file.table) is None
         )
+
+
+def _is_of_files(error: duckdb.Error) -> bool:
+    """Whether a file may be behind it, not the query.
+
+    DuckDB opens a file more than once for a query. One that is replaced in between is read by the footer of
+    the one before, which is mostly no Thrift; such an error is of no class of its own.
+    """
+    return isinstance(error, duckdb.IOException) or type(error) is duckdb.Error
 
 
 def _database(tail: Mapping[str, pa.Table] | None = None) -> duckdb.DuckDBPyConnection:
