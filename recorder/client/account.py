@@ -39,10 +39,12 @@ from recorder.exchange.records import (
     Position,
     StopOrder,
 )
-from recorder.exchange.refusals import PAGE_ERROR
+from recorder.exchange.refusals import PAGE_ERROR, PAGE_SIZE_ERROR
 
 T = TypeVar("T")
 PAGE_SIZE: Final = 100
+MIN_PAGE_SIZE: Final = 10
+"""The document's own samples ask for as many; a venue that refuses more is asked for fewer, down to these."""
 MAX_PAGES: Final = 10_000
 """A venue that never gives a short page is asked no longer."""
 
@@ -156,29 +158,43 @@ class AccountCalls:
     ) -> AsyncIterator[T]:
         """Every record; by its `key` once, where a list may move from page to page."""
         seen = set[object]()
-        before: Page[T] = Page([], 0)
-        came = 0
-        for number in range(1, MAX_PAGES + 1):
-            page = await self._page(kind, endpoint, asked, number)
-            if page.records and page.records == before.records:
-                if self._is_short(before):
-                    return  # the venue has no pages here
-                raise ProtocolError(f"{endpoint.path}: page {number} is page {number - 1} again")
-            before = page
+        page, size = await self._first_page(kind, endpoint, asked, self._page_size)
+        came, ends = 0, _is_short(page, size)
+        if ends and page.told % 10 == 0:  # a venue's own limit is a round number, and not always told
+            size, ends = page.told, False
+        for number in range(2, MAX_PAGES + 2):
             came += page.told
             for record in page.records:
                 if key is None or key(record) not in seen:
                     yield record
                 if key is not None:
                     seen.add(key(record))
-            if not page.told or (self._is_short(page) and page.count <= came):
+            if not page.told or (ends and page.count <= came):
                 return
+            before, page = page, await self._page(kind, endpoint, asked, number, size)
+            if page.records and page.records == before.records:
+                if _is_short(before, self._page_size):
+                    return  # the venue has no pages here
+                raise ProtocolError(f"{endpoint.path}: page {number} is page {number - 1} again")
+            ends = _is_short(page, size)
         raise ProtocolError(f"{endpoint.path}: no short page within {MAX_PAGES:,}")
 
+    async def _first_page(
+        self, kind: type[T], endpoint: Endpoint, asked: dict[str, str | None], size: int
+    ) -> tuple[Page[T], int]:
+        """It, and how many records were asked for: fewer where the venue refuses so many, from then on."""
+        try:
+            return await self._page(kind, endpoint, asked, 1, size), size
+        except RestError as error:
+            if error.code != PAGE_SIZE_ERROR or size <= MIN_PAGE_SIZE:
+                raise
+        self._page_size = max(size // 2, MIN_PAGE_SIZE)
+        return await self._first_page(kind, endpoint, asked, self._page_size)
+
     async def _page(
-        self, kind: type[T], endpoint: Endpoint, asked: dict[str, str | None], number: int
+        self, kind: type[T], endpoint: Endpoint, asked: dict[str, str | None], number: int, size: int
     ) -> Page[T]:
-        place = {"page": str(number), "page_size": str(self._page_size)}
+        place = {"page": str(number), "page_size": str(size)}
         try:
             data = await self._data(endpoint, asked | place)
         except RestError as error:
@@ -187,6 +203,7 @@ class AccountCalls:
             raise
         return self._read(lambda data, told: read_page(kind, data, told), data)
 
-    def _is_short(self, page: Page[T]) -> bool:
-        """A page that is not full is the last, unless the venue counts more: it may have cut it short."""
-        return page.told < min(self._page_size, page.size or self._page_size)
+
+def _is_short(page: Page[T], size: int) -> bool:
+    """A page that is not full is the last, unless the venue counts more: it may have cut it short."""
+    return page.told < min(size, page.size or size)

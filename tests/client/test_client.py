@@ -11,6 +11,7 @@ from venues import ID, KEY, gateway, params_of, said
 
 from recorder.client.account import AccountCalls
 from recorder.client.client import Client
+from recorder.client.errors import RestError
 from recorder.client.market import MarketCalls
 from recorder.client.trading import Stops, TradingCalls, text_of
 from recorder.exchange.endpoints import ENDPOINTS, PERIOD_SECONDS
@@ -242,6 +243,42 @@ class TestPages:
         async with client_of(venue, page_size=10) as client:
             orders = await every(client.account.open_orders())
         assert [order.order_id for order in orders] == list(range(25, 0, -1))
+
+    @pytest.mark.parametrize("count", [20, 25, 40])
+    async def test_a_venue_that_cuts_pages_and_does_not_say_so_gives_all(self, count):
+        async def handler(request):
+            params = await params_of(request)
+            size = int(params["page_size"])
+            first = (int(params["page"]) - 1) * size
+            ids = range(first, min(first + min(size, 20), count))
+            records = [{"order_id": number, "market": MARKET} for number in ids]
+            return said(0, "success", {"records": records, "page_size": size, "count": 0})
+
+        async with client_of(handler, page_size=100) as client:
+            orders = await every(client.account.finished_orders(MARKET))
+        assert [order.order_id for order in orders] == list(range(count))
+
+    async def test_a_venue_that_refuses_so_many_a_page_is_asked_for_fewer_from_then_on(self):
+        venue, sizes = Listing(45), []
+
+        async def handler(request):
+            sizes.append(int((await params_of(request))["page_size"]))
+            return said(20_016, "page size error") if sizes[-1] > 30 else await venue(request)
+
+        async with client_of(handler, page_size=100) as client:
+            orders = await every(client.account.open_orders())
+            again = await every(client.account.open_orders())
+        assert [order.order_id for order in orders] == list(range(45, 0, -1))
+        assert again == orders
+        assert sizes == [100, 50, 25, 25, 25, 25]
+
+    async def test_a_venue_that_refuses_any_number_a_page_is_asked_for_fewer_no_longer(self):
+        async def handler(_request):
+            return said(20_016, "page size error")
+
+        async with client_of(handler, page_size=100) as client:
+            with pytest.raises(RestError, match="page size error"):
+                await every(client.account.open_orders())
 
     async def test_a_history_is_asked_for_up_to_one_second_on_every_page(self):
         venue = Listing(25)
