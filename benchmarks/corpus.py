@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from recorder.exchange.encoding import encode_push, kline_result, trade_result
-from recorder.exchange.messages import Stream
+from recorder.exchange.topics import Stream
 from recorder.simulator.catalogue import MarketSpec, catalogue
 from recorder.simulator.market import BookChanged, CandleChanged, LivingMarket, Style, Traded
 

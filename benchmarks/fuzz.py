@@ -35,7 +35,7 @@ sys.path.insert(0, str(HERE.parent / "tests" / "lake" / "decoding"))
 from mutation import changed, literal, simulated  # noqa: E402  # beside this file
 from test_decoder import same  # noqa: E402  # what agreement means is said there
 
-from recorder.exchange.messages import PRIVATE_STREAMS  # noqa: E402
+from recorder.exchange.topics import PRIVATE_STREAMS  # noqa: E402
 from recorder.journal.reader import Block, JournalReader  # noqa: E402
 from recorder.journal.writer import JournalWriter  # noqa: E402
 from recorder.lake.decoding.decoder import Decoded, Decoder  # noqa: E402

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "lake" / "decoding"
 
 from test_decoder import HOSTILE, mutated  # what the decoders' own tests change frames by
 
-from recorder.exchange.messages import CandleOrder
+from recorder.exchange.candles import CandleOrder
 from recorder.simulator.living import LivingExchange
 from recorder.simulator.settings import SimulatorSettings
 from recorder.simulator.source import Wanted

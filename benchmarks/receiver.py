@@ -21,7 +21,8 @@ from websockets.exceptions import ConnectionClosed
 
 from recorder.capture.stream import StreamConnection
 from recorder.config import Settings
-from recorder.exchange.messages import PUSH_HEAD, Topic
+from recorder.exchange.messages import PUSH_HEAD
+from recorder.exchange.topics import Topic
 from recorder.journal.writer import JournalWriter
 
 TOPICS: Final = 100

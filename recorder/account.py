@@ -20,10 +20,11 @@ from recorder.capture.stream import StreamConnection
 from recorder.client.client import Client
 from recorder.client.errors import DeniedError, RestError
 from recorder.config import Settings
-from recorder.exchange.messages import PRIVATE_STREAMS, ProtocolError, Topic
+from recorder.exchange.fields import ProtocolError
 from recorder.exchange.refusals import Denial, denial
 from recorder.exchange.session import Note
 from recorder.exchange.signing import Credentials
+from recorder.exchange.topics import PRIVATE_STREAMS, Topic
 from recorder.journal.writer import JournalWriter
 from recorder.lake.store.owner import keep_to_owner, make_private
 from recorder.repairs import PRIORITIES

@@ -22,7 +22,7 @@ from recorder.capture.asked import read_asked
 from recorder.client.client import Client
 from recorder.client.errors import RestError
 from recorder.config import ACCOUNT_ID, ConfigError, Settings
-from recorder.exchange.messages import ProtocolError
+from recorder.exchange.fields import ProtocolError
 from recorder.exchange.records import Asset, Position
 from recorder.exchange.signing import Credentials
 from recorder.journal.writer import JournalWriter

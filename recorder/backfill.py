@@ -18,8 +18,9 @@ import structlog
 
 from recorder.client.errors import RestError
 from recorder.client.rest import RestClient
+from recorder.exchange.candles import parse_candles
 from recorder.exchange.endpoints import MARKET_KLINE, PERIOD_SECONDS
-from recorder.exchange.messages import ProtocolError, parse_candles
+from recorder.exchange.fields import ProtocolError
 from recorder.lake.asked import FINAL_US, answer_of, answered_span, has_candle
 from recorder.lake.grades.wanted import Wanted
 from recorder.lake.spans import Spans, clip, length, minus, spans_of, union

@@ -24,7 +24,7 @@ from recorder.client.rest import RestClient
 from recorder.config import BACKFILL_ID, Settings
 from recorder.exchange.answers import parse_market_list
 from recorder.exchange.endpoints import MARKET_KLINE, MARKET_LIST, PERIOD_SECONDS
-from recorder.exchange.messages import ProtocolError
+from recorder.exchange.fields import ProtocolError
 from recorder.journal.writer import JournalWriter
 from recorder.lake.grades.wanted import read_wanted
 from recorder.lake.publishing.follow import publish_unless_busy

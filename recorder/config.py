@@ -21,8 +21,8 @@ from pydantic_settings import (
 )
 
 from recorder.exchange.endpoints import PERIOD_SECONDS
-from recorder.exchange.messages import STREAMS, Stream
 from recorder.exchange.signing import Credentials
+from recorder.exchange.topics import STREAMS, Stream
 
 DEFAULT_CONFIG: Final = Path("recorder.toml")
 BACKFILL_ID: Final = "backfill"

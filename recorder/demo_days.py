@@ -20,7 +20,7 @@ from analytics.lake import open_lake
 from analytics.views import write_views
 from recorder.config import Settings
 from recorder.demo import answer
-from recorder.exchange.messages import STREAMS
+from recorder.exchange.topics import STREAMS
 from recorder.lake.publishing.follow import catch_up, open_publisher
 from recorder.lake.store.owner import keep_to_owner, make_private
 from recorder.logs import set_up_logging

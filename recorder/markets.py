@@ -15,7 +15,7 @@ from recorder.client.rest import RestClient
 from recorder.config import Settings
 from recorder.exchange.answers import parse_market_list
 from recorder.exchange.endpoints import MARKET_LIST
-from recorder.exchange.messages import ProtocolError
+from recorder.exchange.fields import ProtocolError
 from recorder.repairs import PRIORITIES
 
 LIST_EVERY_S: Final = 30

@@ -12,12 +12,14 @@ from recorder.client.errors import DeniedError, NoCredentialsError, RestError
 from recorder.client.stream import Arrived, Break
 from recorder.client.trading import Stops
 from recorder.exchange.account import AssetPush, OrderPush, PositionPush
+from recorder.exchange.candles import KlinePush
 from recorder.exchange.endpoints import ENDPOINTS
 from recorder.exchange.enums import MarginChange, OrderStatus, PositionSide, PositionType, Side, StopStatus
 from recorder.exchange.lifecycle import State
-from recorder.exchange.messages import DepthPush, KlinePush, StatePush, Topic, TradePush
+from recorder.exchange.pushes import DepthPush, StatePush, TradePush
 from recorder.exchange.refusals import AMOUNT_OVER_LIMIT, Denial
 from recorder.exchange.signing import Credentials
+from recorder.exchange.topics import Topic
 from recorder.simulator.faults import Fault
 from recorder.simulator.server import Exchange
 from recorder.simulator.settings import SimulatorSettings

@@ -20,7 +20,7 @@ from recorder.capture.asked import Asked
 from recorder.client.client import Client
 from recorder.client.errors import DeniedError, RestError
 from recorder.exchange.account import OrderPush, PositionPush, read_private
-from recorder.exchange.messages import ProtocolError, json_object
+from recorder.exchange.fields import ProtocolError, json_object
 from recorder.exchange.records import Asset, Fill, LedgerEntry, Order, Position
 from recorder.exchange.refusals import NO_SUCH_ORDER, NO_SUCH_POSITION
 

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from recorder.exchange.messages import ProtocolError, Reply, Stream, parse
+from recorder.exchange.fields import ProtocolError
+from recorder.exchange.messages import Reply, parse
+from recorder.exchange.topics import Stream
 
 _PUSH: Final = b'"update.'
 _STREAM_OF_INITIAL: Final[dict[int, Stream]] = {

@@ -8,7 +8,7 @@ from websockets.exceptions import InvalidStatus
 
 from recorder.capture.tap import TapConnection
 from recorder.client.stream import CLOSE_TIMEOUT_S, OPEN_TIMEOUT_S, UNHEARD
-from recorder.exchange.messages import MAX_FRAME_BYTES
+from recorder.exchange.fields import MAX_FRAME_BYTES
 
 KEEPALIVE_S: Final = 20.0
 """The protocol's own ping, besides the venue's: the library closes the socket when its pong stays away."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from recorder.capture.shards import Shards, topics_of
 from recorder.capture.stream import Journal, Listener, StreamConnection
-from recorder.exchange.messages import Stream, Topic
+from recorder.exchange.topics import Stream, Topic
 
 STOP_TIMEOUT_S: Final = 5.0
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from recorder.exchange.messages import Stream, Topic
+from recorder.exchange.topics import Stream, Topic
 
 
 def topics_of(market: str, streams: Sequence[Stream], periods: Sequence[str]) -> list[Topic]:

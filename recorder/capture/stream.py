@@ -19,10 +19,10 @@ from recorder.capture.arrivals import ConnectionStats, reply_of, sorted_out
 from recorder.capture.dial import dial, reason_of
 from recorder.client.backoff import Backoff
 from recorder.exchange.lifecycle import State
-from recorder.exchange.messages import Topic
 from recorder.exchange.redaction import Redaction
 from recorder.exchange.session import Note, Output, Session
 from recorder.exchange.signin import Signer
+from recorder.exchange.topics import Topic
 
 HOUSEKEEPING_S: Final = 0.1
 SEND_TIMEOUT_S: Final = 10.0

@@ -24,7 +24,7 @@ from websockets.protocol import Event, State
 from websockets.uri import parse_uri
 from websockets.utils import accept_key
 
-from recorder.exchange.messages import MAX_FRAME_BYTES
+from recorder.exchange.fields import MAX_FRAME_BYTES
 
 _TEXT: Final = 0x81
 _FIN: Final = 0x80

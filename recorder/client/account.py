@@ -28,7 +28,7 @@ from recorder.exchange.endpoints import (
     STOP_PENDING,
     Endpoint,
 )
-from recorder.exchange.messages import ProtocolError
+from recorder.exchange.fields import ProtocolError
 from recorder.exchange.records import (
     AdjustableMargin,
     Asset,

@@ -7,7 +7,7 @@ from typing import Final
 from recorder.client.errors import DeniedError, RestError
 from recorder.exchange.answers import Answer, parse_answer
 from recorder.exchange.endpoints import Endpoint
-from recorder.exchange.messages import ProtocolError
+from recorder.exchange.fields import ProtocolError
 from recorder.exchange.refusals import denial, hint, retryable
 from recorder.exchange.signing import TS_WINDOW_S
 

@@ -19,8 +19,8 @@ from recorder.client.market import MarketCalls
 from recorder.client.rest import Journal, RestClient
 from recorder.client.stream import PushStream
 from recorder.client.trading import TradingCalls
-from recorder.exchange.messages import PRIVATE_STREAMS, Topic
 from recorder.exchange.signing import Credentials
+from recorder.exchange.topics import PRIVATE_STREAMS, Topic
 
 
 class Client:

@@ -1,4 +1,5 @@
-"""The public calls, typed: what the venue's records mean is told in `recorder.exchange.messages`.
+"""The public calls, typed: what the venue's records mean is told in `recorder.exchange.pushes` and
+`recorder.exchange.candles`.
 
 Prices and quantities are the wire's texts, exactly as they came; `float` or `Decimal` makes numbers of them.
 """
@@ -8,6 +9,7 @@ from typing import Any
 
 from recorder.client.rest import RestClient
 from recorder.exchange.answers import Market, parse_market_list
+from recorder.exchange.candles import Candle, parse_candles
 from recorder.exchange.endpoints import (
     MARKET_DEALS,
     MARKET_DEPTH,
@@ -16,16 +18,8 @@ from recorder.exchange.endpoints import (
     MARKET_STATE,
     MARKET_STATE_ALL,
 )
-from recorder.exchange.messages import (
-    Book,
-    Candle,
-    ProtocolError,
-    Trade,
-    parse_book,
-    parse_candles,
-    parse_states,
-    parse_trade,
-)
+from recorder.exchange.fields import ProtocolError
+from recorder.exchange.pushes import Book, Trade, parse_book, parse_states, parse_trade
 
 
 class MarketCalls:

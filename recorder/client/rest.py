@@ -21,7 +21,7 @@ from recorder.client.throttle import Throttle, Turns
 from recorder.exchange.answers import Answer
 from recorder.exchange.clock import VenueClock, told_time
 from recorder.exchange.endpoints import ENDPOINTS, MARKET_LIST, WRITTEN_OLD, Endpoint, path_of
-from recorder.exchange.messages import MAX_FRAME_BYTES
+from recorder.exchange.fields import MAX_FRAME_BYTES
 from recorder.exchange.redaction import Redaction, Signed
 from recorder.exchange.refusals import Denial
 from recorder.exchange.signing import TS_WINDOW_S, Credentials, sign, without_signature

@@ -24,24 +24,16 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from recorder.client.backoff import Backoff
 from recorder.client.errors import DeniedError
 from recorder.exchange.account import PrivatePush, read_private
+from recorder.exchange.candles import KlinePush
+from recorder.exchange.fields import MAX_FRAME_BYTES, ProtocolError, json_object
 from recorder.exchange.lifecycle import State
-from recorder.exchange.messages import (
-    MAX_FRAME_BYTES,
-    PRIVATE_STREAMS,
-    DepthPush,
-    KlinePush,
-    ProtocolError,
-    Reply,
-    StatePush,
-    Topic,
-    TradePush,
-    json_object,
-    parse,
-)
+from recorder.exchange.messages import Reply, parse
+from recorder.exchange.pushes import DepthPush, StatePush, TradePush
 from recorder.exchange.redaction import Redaction
 from recorder.exchange.refusals import Denial, denial
 from recorder.exchange.session import Note, Output, Session
 from recorder.exchange.signin import Signer
+from recorder.exchange.topics import PRIVATE_STREAMS, Topic
 
 OPEN_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 2.0

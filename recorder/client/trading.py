@@ -30,7 +30,7 @@ from recorder.exchange.endpoints import (
     Endpoint,
 )
 from recorder.exchange.enums import MarginChange, PositionType, PriceType, Side
-from recorder.exchange.messages import integer
+from recorder.exchange.fields import integer
 from recorder.exchange.records import Position
 
 Amount = Decimal | str

@@ -7,7 +7,7 @@ most that field, and are told in `notices`.
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Final, Generic, TypeAlias, TypeVar, get_type_hints
 
-from recorder.exchange.messages import ProtocolError
+from recorder.exchange.fields import ProtocolError
 from recorder.exchange.records import Asset, Order, Position
 from recorder.exchange.values import Notices, Reader, read_integer
 

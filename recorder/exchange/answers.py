@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from recorder.exchange.messages import (
+from recorder.exchange.fields import (
     TIME_RANGE_S,
     ProtocolError,
     decimal_text,

@@ -4,7 +4,10 @@ from typing import Any
 
 import msgspec
 
-from recorder.exchange.messages import Book, Candle, CandleOrder, Request, Stream, Trade
+from recorder.exchange.candles import Candle, CandleOrder
+from recorder.exchange.pushes import Book, Trade
+from recorder.exchange.requests import Request
+from recorder.exchange.topics import Stream
 
 
 def encode_push(stream: Stream, result: Any) -> bytes:

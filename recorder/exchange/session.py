@@ -20,19 +20,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from recorder.exchange.lifecycle import TRANSITIONS, Event, SessionError, State
-from recorder.exchange.messages import (
-    PRIVATE_STREAMS,
-    ErrorInfo,
-    PrivateStream,
-    Reply,
-    Stream,
-    Topic,
-    encode_ping,
-    encode_subscribe,
-    encode_unsubscribe,
-)
+from recorder.exchange.messages import ErrorInfo, Reply
 from recorder.exchange.pace import Pace
+from recorder.exchange.requests import encode_ping, encode_subscribe, encode_unsubscribe
 from recorder.exchange.signin import Signer, SignIn
+from recorder.exchange.topics import PRIVATE_STREAMS, PrivateStream, Stream, Topic
 
 PING_EVERY_S: Final = 10.0
 """The venue closes a connection it heard nothing from for 30 s."""

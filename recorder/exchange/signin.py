@@ -7,8 +7,9 @@ reason that is none of a signature's, it does not know the word, and the other o
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from recorder.exchange.messages import SIGN_WORDS, ErrorInfo, Reply, encode_sign
+from recorder.exchange.messages import ErrorInfo, Reply
 from recorder.exchange.refusals import denial
+from recorder.exchange.requests import SIGN_WORDS, encode_sign
 
 Signer: TypeAlias = Callable[[], dict[str, str]]
 """Makes the parameters of a signature: fresh ones with each call."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from recorder.exchange.messages import check_time_s, integer, name_text, optional_decimal
+from recorder.exchange.fields import check_time_s, integer, name_text, optional_decimal
 
 Notices: TypeAlias = list[str]
 Reader: TypeAlias = Callable[[Any, str, Notices], Any]

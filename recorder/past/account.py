@@ -20,9 +20,10 @@ from recorder.exchange.answers import encode_answer, parse_answer
 from recorder.exchange.clock import VenueClock
 from recorder.exchange.encoding import encode_reply
 from recorder.exchange.endpoints import Endpoint
-from recorder.exchange.messages import PRIVATE_STREAMS, Topic, parse_request
+from recorder.exchange.requests import parse_request
 from recorder.exchange.session import Note
 from recorder.exchange.signing import Credentials
+from recorder.exchange.topics import PRIVATE_STREAMS, Topic
 from recorder.past.agenda import MS, SECOND_NS, Agenda
 from recorder.past.asking import ANSWERED_MS
 from recorder.past.connection import Connection

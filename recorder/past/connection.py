@@ -10,9 +10,10 @@ from random import Random
 from typing import Final, Protocol
 
 from recorder.client.backoff import Backoff
-from recorder.exchange.messages import PrivateStream, Reply, Stream, Topic, parse
+from recorder.exchange.messages import Reply, parse
 from recorder.exchange.session import Note, Output, Session
 from recorder.exchange.signin import Signer
+from recorder.exchange.topics import PrivateStream, Stream, Topic
 from recorder.past.agenda import MS, SECOND_NS, Action, Agenda
 from recorder.past.journal import PastJournal
 from recorder.past.wire import Arrival

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from recorder.capture.account import ACCOUNT_CONNECTION
 from recorder.capture.shards import topics_of
-from recorder.exchange.messages import STREAMS, PrivateStream, Stream, Topic
+from recorder.exchange.topics import STREAMS, PrivateStream, Stream, Topic
 from recorder.past.account import PastAccount
 from recorder.past.agenda import MS, SECOND_NS, Agenda
 from recorder.past.asking import CANDLE_PERIOD, Asking

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Literal
 
-from recorder.exchange.messages import Stream
+from recorder.exchange.topics import Stream
 from recorder.past.agenda import SECOND_NS
 
 HOUR_NS: Final = 3_600 * SECOND_NS

@@ -10,7 +10,8 @@ from random import Random
 from typing import Final, NamedTuple
 
 from recorder.exchange.encoding import encode_reply
-from recorder.exchange.messages import PrivateStream, Stream, parse_request, parse_topic
+from recorder.exchange.requests import parse_request, parse_topic
+from recorder.exchange.topics import PrivateStream, Stream
 from recorder.past.agenda import MS
 from recorder.simulator.living import LivingExchange
 from recorder.simulator.source import Push, Wanted

@@ -79,8 +79,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from recorder.exchange.messages import STREAMS
 from recorder.exchange.refusals import TOO_MANY_REQUESTS
+from recorder.exchange.topics import STREAMS
 
 VARIANTS: Final = (
     "not_json", "binary", "truncated", "wrong_types", "empty", "nested", "unknown_method", "bad_candle",

@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from recorder.exchange.messages import Topic
+from recorder.exchange.topics import Topic
 from recorder.simulator.merging import merged_push
 from recorder.simulator.record import Record
 from recorder.simulator.source import Push, Wanted

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from recorder.exchange.encoding import encode_push, kline_result, trade_result
 from recorder.exchange.endpoints import PERIOD_SECONDS
-from recorder.exchange.messages import Topic
+from recorder.exchange.topics import Topic
 from recorder.simulator.catalogue import catalogue, market_spec
 from recorder.simulator.market import BookChanged, LivingMarket, Style, Traded
 from recorder.simulator.private.activity import SimulatedOwner

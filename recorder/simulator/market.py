@@ -13,9 +13,11 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from recorder.exchange.candles import Candle, CandleOrder
 from recorder.exchange.encoding import candle_row, trade_result
 from recorder.exchange.endpoints import PERIOD_SECONDS
-from recorder.exchange.messages import Candle, CandleOrder, Topic, Trade
+from recorder.exchange.pushes import Trade
+from recorder.exchange.topics import Topic
 from recorder.simulator.book import MAX_FILLS, OrderBook
 from recorder.simulator.candles import MINUTE_S, Bar, CandleSeries
 from recorder.simulator.catalogue import MarketSpec

@@ -16,7 +16,8 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from recorder.exchange.messages import PUSH_METHODS, Topic
+from recorder.exchange.messages import PUSH_METHODS
+from recorder.exchange.topics import Topic
 from recorder.simulator.recording import RecordingError, read_frames
 from recorder.simulator.replayed import ReplayedMarket
 from recorder.simulator.source import Push, Wanted

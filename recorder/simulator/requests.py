@@ -6,13 +6,15 @@ import msgspec
 
 from recorder.exchange.encoding import encode_error, encode_reply
 from recorder.exchange.endpoints import PERIOD_SECONDS
-from recorder.exchange.messages import STREAMS, ProtocolError, Request, Topic, parse_request, parse_topic
+from recorder.exchange.fields import ProtocolError
 from recorder.exchange.refusals import (
     PARAMETER_ERROR,
     TOO_MANY_REQUESTS,
     UNKNOWN_MARKET,
     UNKNOWN_PERIOD,
 )
+from recorder.exchange.requests import Request, parse_request, parse_topic
+from recorder.exchange.topics import STREAMS, Topic
 from recorder.simulator.hub import Connection, Hub, frame_bytes
 from recorder.simulator.merging import step_of
 from recorder.simulator.private.streams import METHODS, PrivateStreams

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from recorder.exchange.messages import Topic
+from recorder.exchange.topics import Topic
 from recorder.simulator.private.venue import Venue
 
 

@@ -11,8 +11,9 @@ from recorder.capture import fleet as fleet_module
 from recorder.capture import stream
 from recorder.capture.fleet import Fleet
 from recorder.client.backoff import Backoff
-from recorder.exchange.messages import STREAMS, parse_topic
-from recorder.exchange.messages import Request as WireRequest
+from recorder.exchange.requests import Request as WireRequest
+from recorder.exchange.requests import parse_topic
+from recorder.exchange.topics import STREAMS
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recorder.capture.shards import Shards, topics_of
-from recorder.exchange.messages import STREAMS, Topic
+from recorder.exchange.topics import STREAMS, Topic
 
 steps = st.lists(
     st.tuples(st.sampled_from(["list", "delist"]), st.integers(0, 12).map(lambda n: f"M{n}")), max_size=60

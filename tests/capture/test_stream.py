@@ -14,9 +14,9 @@ from recorder.capture import stream
 from recorder.capture.stream import StreamConnection
 from recorder.client.backoff import Backoff
 from recorder.exchange import pace, session
-from recorder.exchange.messages import Topic
 from recorder.exchange.redaction import Redaction
 from recorder.exchange.signing import Credentials, sign
+from recorder.exchange.topics import Topic
 from recorder.journal.reader import JournalReader
 from recorder.journal.writer import JournalWriter
 

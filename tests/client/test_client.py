@@ -16,7 +16,7 @@ from recorder.client.market import MarketCalls
 from recorder.client.trading import Stops, TradingCalls, text_of
 from recorder.exchange.endpoints import ENDPOINTS, PERIOD_SECONDS
 from recorder.exchange.enums import MarginChange, PositionType, PriceType, Side
-from recorder.exchange.messages import ProtocolError
+from recorder.exchange.fields import ProtocolError
 from recorder.exchange.signing import SIGNED, Credentials
 
 FRAMES = Path(__file__).parents[1] / "fixtures" / "frames"

@@ -8,7 +8,7 @@ import pytest
 
 from recorder.client.client import Client
 from recorder.exchange.endpoints import ENDPOINTS, path_of
-from recorder.exchange.messages import PRIVATE_STREAMS, STREAMS
+from recorder.exchange.topics import PRIVATE_STREAMS, STREAMS
 from recorder.simulator.server import Exchange
 from recorder.simulator.settings import SimulatorSettings
 

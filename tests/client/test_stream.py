@@ -6,7 +6,10 @@ import pytest
 
 from recorder.client.stream import read_push
 from recorder.exchange.account import AssetPush, OrderPush, PositionPush
-from recorder.exchange.messages import DepthPush, KlinePush, ProtocolError, Reply, StatePush, TradePush
+from recorder.exchange.candles import KlinePush
+from recorder.exchange.fields import ProtocolError
+from recorder.exchange.messages import Reply
+from recorder.exchange.pushes import DepthPush, StatePush, TradePush
 
 FRAMES = Path(__file__).parents[1] / "fixtures" / "frames"
 

@@ -21,7 +21,7 @@ from recorder.exchange.account import (
     read_records,
 )
 from recorder.exchange.enums import OrderStatus, PositionSide, PositionType, PriceType, Role, Side, StopStatus
-from recorder.exchange.messages import ProtocolError
+from recorder.exchange.fields import ProtocolError
 from recorder.exchange.records import (
     AdjustableMargin,
     Asset,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from recorder.exchange.answers import Market, encode_answer, encode_refusal, parse_answer, parse_market_list
-from recorder.exchange.messages import ProtocolError, optional_decimal
+from recorder.exchange.fields import ProtocolError, optional_decimal
 
 FRAMES = Path(__file__).parents[1] / "fixtures" / "frames"
 

@@ -6,9 +6,10 @@ from itertools import pairwise
 import pytest
 
 from recorder.exchange.lifecycle import TRANSITIONS, Event, SessionError, State
-from recorder.exchange.messages import Topic, parse
+from recorder.exchange.messages import parse
 from recorder.exchange.pace import UNKNOWN_AFTER_S
 from recorder.exchange.session import DEAD_AFTER_S, PING_EVERY_S, RETRY_REFUSED_S, Session
+from recorder.exchange.topics import Topic
 
 A, B, STATE = Topic("trade", "A"), Topic("depth", "B"), Topic("state")
 KLINE = Topic("kline", "A", "1min")

@@ -4,7 +4,7 @@ import pytest
 from websockets.frames import Frame
 from websockets.streams import StreamReader
 
-from recorder.exchange.messages import Topic
+from recorder.exchange.topics import Topic
 from recorder.simulator.hub import BINARY, TEXT, Hub, frame_bytes
 from recorder.simulator.record import Record
 from recorder.simulator.source import Push

@@ -1,6 +1,7 @@
 import pytest
 
-from recorder.exchange.messages import Topic, parse
+from recorder.exchange.messages import parse
+from recorder.exchange.topics import Topic
 from recorder.simulator.living import LivingExchange
 from recorder.simulator.settings import SimulatorSettings
 from recorder.simulator.source import Wanted

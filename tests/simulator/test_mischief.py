@@ -1,6 +1,8 @@
 import pytest
 
-from recorder.exchange.messages import ProtocolError, Reply, Topic, parse
+from recorder.exchange.fields import ProtocolError
+from recorder.exchange.messages import Reply, parse
+from recorder.exchange.topics import Topic
 from recorder.simulator.faults import VARIANTS, Fault
 from recorder.simulator.living import STATE
 from recorder.simulator.mischief import Mischief, garbage

@@ -5,7 +5,8 @@ import time
 
 import pytest
 
-from recorder.exchange import answers, messages
+from recorder.exchange import answers
+from recorder.exchange.candles import parse_candles
 from recorder.exchange.endpoints import PERIOD_SECONDS
 
 
@@ -60,7 +61,7 @@ async def test_the_market_list_is_whole(simulated):
 async def test_candles_of_every_period_are_aligned_and_end_with_the_running_one(simulated, period):
     async with simulated(markets=1, limits=False) as client:
         _, body = await client.get("kline", market="BTCUSDT", type=period)
-    candles, faults = messages.parse_candles(body["data"], None)
+    candles, faults = parse_candles(body["data"], None)
     seconds = PERIOD_SECONDS[period]
     assert not faults
     assert 0 < len(candles) <= 1_000

@@ -28,7 +28,7 @@ from recorder.exchange.endpoints import (
     STOP_FINISHED,
     STOP_PENDING,
 )
-from recorder.exchange.messages import ProtocolError, integer
+from recorder.exchange.fields import ProtocolError, integer
 from recorder.exchange.records import (
     AdjustableMargin,
     Asset,

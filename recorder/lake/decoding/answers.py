@@ -10,8 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
+from recorder.exchange.candles import parse_candles
 from recorder.exchange.endpoints import MARKET_DEALS, MARKET_KLINE, MARKET_STATE, MARKET_STATE_ALL
-from recorder.exchange.messages import ProtocolError, Trade, parse_candles, parse_states, parse_trade
+from recorder.exchange.fields import ProtocolError
+from recorder.exchange.pushes import Trade, parse_states, parse_trade
 from recorder.lake.asked import Candles, Deals, answer_of
 from recorder.lake.decoding.account import ACCOUNT_CALLS, read_account_answer
 from recorder.lake.decoding.harvest import Harvest

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from recorder.exchange.messages import Stream
+from recorder.exchange.topics import Stream
 from recorder.lake.arrays import Bools, Floats, Ints
 from recorder.lake.decoding.block import Block, texts
 from recorder.lake.decoding.books import fits_books, read_books

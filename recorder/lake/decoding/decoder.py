@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from recorder.exchange.messages import STREAMS, Reply, Stream, parse
+from recorder.exchange.messages import Reply, parse
+from recorder.exchange.topics import STREAMS, Stream
 from recorder.lake.arrays import Bools
 from recorder.lake.decoding.batch import read_batch
 from recorder.lake.decoding.block import BLOCK_LIMIT_BYTES, Block, index_block

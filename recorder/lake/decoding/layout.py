@@ -13,7 +13,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.exchange.messages import Stream
+from recorder.exchange.topics import Stream
 
 SlotKind: TypeAlias = Literal[
     "integer", "open", "milliseconds", "seconds", "decimal", "optional", "name", "side", "ignored", "hole"

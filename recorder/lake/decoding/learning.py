@@ -9,7 +9,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.exchange.messages import STATE_DECIMALS, Stream
+from recorder.exchange.pushes import STATE_DECIMALS
+from recorder.exchange.topics import Stream
 from recorder.lake.decoding.exemplar import Exemplar, Path, Unlearnable, Value, take_apart
 from recorder.lake.decoding.layout import INTEGERS, WORD_BYTES, Books, Form, Layout, Objects, Slot, SlotKind
 

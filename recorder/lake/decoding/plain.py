@@ -9,15 +9,11 @@ from typing import Any, Final
 
 import msgspec
 
-from recorder.exchange.messages import (
-    PRIVATE_STREAMS,
-    DepthPush,
-    KlinePush,
-    ProtocolError,
-    Reply,
-    TradePush,
-    parse,
-)
+from recorder.exchange.candles import KlinePush
+from recorder.exchange.fields import ProtocolError
+from recorder.exchange.messages import Reply, parse
+from recorder.exchange.pushes import DepthPush, TradePush
+from recorder.exchange.topics import PRIVATE_STREAMS
 from recorder.lake.decoding.account import read_account_push
 from recorder.lake.decoding.answers import read_answer
 from recorder.lake.decoding.harvest import Harvest, Record

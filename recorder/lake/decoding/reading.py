@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from recorder.exchange.messages import TIME_RANGE_S
+from recorder.exchange.fields import TIME_RANGE_S
 from recorder.lake.arrays import Bools, Floats, Ints
 from recorder.lake.decoding.block import (
     BLOCK_LIMIT_BYTES,

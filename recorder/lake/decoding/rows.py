@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any, Final
 
-from recorder.exchange.messages import STATE_DECIMALS, Book, Candle, Level, Trade, optional_decimal
+from recorder.exchange.candles import Candle
+from recorder.exchange.fields import optional_decimal
+from recorder.exchange.pushes import STATE_DECIMALS, Book, Level, Trade
 from recorder.lake.decoding.harvest import Harvest, Row
 from recorder.lake.store.tables import FIELD_OF_WIRE, SOURCE, STATE
 from recorder.lake.units import MINUTE_US

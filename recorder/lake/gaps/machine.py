@@ -25,7 +25,7 @@ from typing import Final, Protocol
 import msgspec
 
 from recorder.exchange.endpoints import MARKET_LIST
-from recorder.exchange.messages import PRIVATE_STREAMS
+from recorder.exchange.topics import PRIVATE_STREAMS
 from recorder.lake.asked import Deals
 from recorder.lake.decoding.harvest import Record
 from recorder.lake.gaps.recorded import Recorded, end_markets, end_streams, record_markets

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from recorder.exchange.answers import Market, parse_market_list
 from recorder.exchange.endpoints import MARKET_LIST
-from recorder.exchange.messages import ProtocolError
+from recorder.exchange.fields import ProtocolError
 from recorder.journal.reader import Block, Damage, JournalReader, Position, segments, writer_alive
 from recorder.lake.asked import Candles
 from recorder.lake.decoding.decoder import Decoder, Record

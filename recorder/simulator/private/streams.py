@@ -5,7 +5,8 @@ from typing import Any, Final, cast
 
 from recorder.exchange import refusals
 from recorder.exchange.encoding import encode_push
-from recorder.exchange.messages import PRIVATE_STREAMS, Request, Stream, Topic
+from recorder.exchange.requests import Request
+from recorder.exchange.topics import PRIVATE_STREAMS, Stream, Topic
 from recorder.simulator.private.desk import News
 from recorder.simulator.private.gate import Gate
 from recorder.simulator.private.venue import Venue
