@@ -1,14 +1,16 @@
 """The calls that read an account, typed: see `recorder.exchange.records` for what each record tells.
 
 Lists come page by page, newest first, and end with a short page; the venue's own count is trusted only where
-it says that there is more. Histories are asked for up to a fixed second, so that what happens meanwhile moves
-no page.
+it says that there is more. Histories are asked for up to a fixed second, which is waited for where they have
+more than one page: what happens meanwhile moves none. Other lists move, and their records are told once.
 """
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
 
 from recorder.client.errors import RestError
 from recorder.client.market import span
@@ -49,6 +51,15 @@ MAX_PAGES: Final = 10_000
 """A venue that never gives a short page is asked no longer."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Opening(Generic[T]):
+    """A list's first page, how many records the others are asked to have, and whether there are none."""
+
+    page: Page[T]
+    size: int
+    is_last: bool
+
+
 class AccountCalls:
     """Raises RestError where a call gives no data, ProtocolError where it gives something else."""
 
@@ -85,15 +96,15 @@ class AccountCalls:
 
     def open_orders(self, market: str | None = None) -> AsyncIterator[Order]:
         """The orders that are not finished, of one market or of all."""
-        return self._pages(Order, ORDER_PENDING, {"market": market}, lambda order: order.order_id)
+        return self._list(Order, ORDER_PENDING, {"market": market}, lambda order: order.order_id)
 
     def open_stops(self, market: str | None = None) -> AsyncIterator[StopOrder]:
         """The stop orders that still wait, of one market or of all."""
-        return self._pages(StopOrder, STOP_PENDING, {"market": market}, lambda stop: stop.contract_order_id)
+        return self._list(StopOrder, STOP_PENDING, {"market": market}, lambda stop: stop.contract_order_id)
 
     def finished_stops(self, market: str | None = None) -> AsyncIterator[StopOrder]:
         """The stop orders that wait no more, newest first; the venue takes no bounds of time here."""
-        return self._pages(StopOrder, STOP_FINISHED, {"market": market}, lambda stop: stop.contract_order_id)
+        return self._list(StopOrder, STOP_FINISHED, {"market": market}, lambda stop: stop.contract_order_id)
 
     def finished_orders(
         self, market: str, start_s: int | None = None, end_s: int | None = None
@@ -138,7 +149,7 @@ class AccountCalls:
         data = await self._data(endpoint, asked)
         return self._read(lambda data, told: read_record(kind, data, told), data)
 
-    def _history(
+    async def _history(
         self,
         kind: type[T],
         endpoint: Endpoint,
@@ -146,38 +157,60 @@ class AccountCalls:
         start_s: int | None,
         end_s: int | None,
     ) -> AsyncIterator[T]:
-        until_s = self._rest.clock.ts(time.time()) if end_s is None else end_s
-        return self._pages(kind, endpoint, {**asked, **span(start_s, until_s)})
-
-    async def _pages(
-        self,
-        kind: type[T],
-        endpoint: Endpoint,
-        asked: dict[str, str | None],
-        key: Callable[[T], object] | None = None,
-    ) -> AsyncIterator[T]:
-        """Every record; by its `key` once, where a list may move from page to page."""
-        seen = set[object]()
-        page, size = await self._first_page(kind, endpoint, asked, self._page_size)
-        came, ends = 0, _is_short(page, size)
-        if ends and page.told % 10 == 0:  # a venue's own limit is a round number, and not always told
-            size, ends = page.told, False
-        for number in range(2, MAX_PAGES + 2):
-            came += page.told
+        """Every record within the bounds. Where there is more than one page, none is asked for before the
+        last second is over: what happens later moves no page."""
+        bounded = {**asked, **span(start_s, end_s)}
+        opening = await self._opening(kind, endpoint, bounded)
+        if not opening.is_last:
+            clock = self._rest.clock
+            now_s = clock.ts(time.time())
+            until_s = now_s if end_s is None else min(int(end_s), now_s)
+            wait_s = clock.wait_s(until_s + 1, time.time())
+            if end_s is None or wait_s > 0:
+                await asyncio.sleep(wait_s)
+                bounded = {**asked, **span(start_s, until_s)}
+                opening = await self._opening(kind, endpoint, bounded)
+        async for page in self._following(kind, endpoint, bounded, opening):
             for record in page.records:
-                if key is None or key(record) not in seen:
-                    yield record
-                if key is not None:
+                yield record
+
+    async def _list(
+        self, kind: type[T], endpoint: Endpoint, asked: dict[str, str | None], key: Callable[[T], object]
+    ) -> AsyncIterator[T]:
+        """Every record of a list that may move from page to page: by its `key` once."""
+        seen = set[object]()
+        opening = await self._opening(kind, endpoint, asked)
+        async for page in self._following(kind, endpoint, asked, opening):
+            for record in page.records:
+                if key(record) not in seen:
                     seen.add(key(record))
-            if not page.told or (ends and page.count <= came):
+                    yield record
+
+    async def _following(
+        self, kind: type[T], endpoint: Endpoint, asked: dict[str, str | None], opening: _Opening[T]
+    ) -> AsyncIterator[Page[T]]:
+        """The first page and all others."""
+        page, is_last, came = opening.page, opening.is_last, opening.page.told
+        yield page
+        for number in range(2, MAX_PAGES + 1):
+            if is_last:
                 return
-            before, page = page, await self._page(kind, endpoint, asked, number, size)
+            before, page = page, await self._page(kind, endpoint, asked, number, opening.size)
             if page.records and page.records == before.records:
                 if _is_short(before, self._page_size):
                     return  # the venue has no pages here
                 raise ProtocolError(f"{endpoint.path}: page {number} is page {number - 1} again")
-            ends = _is_short(page, size)
-        raise ProtocolError(f"{endpoint.path}: no short page within {MAX_PAGES:,}")
+            came += page.told
+            is_last = _is_last(page, opening.size, came)
+            yield page
+        if not is_last:
+            raise ProtocolError(f"{endpoint.path}: no short page within {MAX_PAGES:,}")
+
+    async def _opening(self, kind: type[T], endpoint: Endpoint, asked: dict[str, str | None]) -> _Opening[T]:
+        page, size = await self._first_page(kind, endpoint, asked, self._page_size)
+        if page.told and page.told % 10 == 0 and _is_short(page, size):
+            return _Opening(page, page.told, is_last=False)  # a venue's limit is round, and not always told
+        return _Opening(page, size, _is_last(page, size, page.told))
 
     async def _first_page(
         self, kind: type[T], endpoint: Endpoint, asked: dict[str, str | None], size: int
@@ -202,6 +235,11 @@ class AccountCalls:
                 return Page([], 0)  # the one before was the last
             raise
         return self._read(lambda data, told: read_page(kind, data, told), data)
+
+
+def _is_last(page: Page[T], size: int, came: int) -> bool:
+    """Whether nothing comes after it, of all pages so many records having come."""
+    return not page.told or (_is_short(page, size) and page.count <= came)
 
 
 def _is_short(page: Page[T], size: int) -> bool:

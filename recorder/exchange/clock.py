@@ -52,6 +52,10 @@ class VenueClock:
         """The venue's whole seconds now, for a signature."""
         return int(now_s + self.offset_s)
 
+    def wait_s(self, venue_s: float, now_s: float) -> float:
+        """How long it is at most until the venue's clock shows `venue_s`; not above 0 where it did."""
+        return venue_s - now_s - self.offset_s + (self.uncertainty_s or 0.0)
+
 
 def told_time(told: float | None, date: str | None) -> tuple[float, float] | None:
     """The venue's seconds and their step, from an answer's `time` or else its `Date` header."""

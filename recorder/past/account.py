@@ -56,6 +56,9 @@ class PastClock(VenueClock):
     def ts(self, _: float) -> int:
         return self.now_ns // SECOND_NS
 
+    def wait_s(self, venue_s: float, _: float) -> float:
+        return venue_s - self.now_ns / SECOND_NS
+
 
 class PastRest(RestClient):
     """Answered at once; that the answers are written down when they would have come is on the agenda."""

@@ -1,6 +1,7 @@
 """Every call of the exchange's document, typed, over a real socket, against the document's own answers."""
 
 import json
+import time
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -280,12 +281,43 @@ class TestPages:
             with pytest.raises(RestError, match="page size error"):
                 await every(client.account.open_orders())
 
-    async def test_a_history_is_asked_for_up_to_one_second_on_every_page(self):
+    async def test_a_history_is_asked_for_up_to_one_second_that_is_over_on_every_page(self):
         venue = Listing(25)
         async with client_of(venue, page_size=10) as client:
             await every(client.account.finished_orders(MARKET, start_s=5))
-        assert len({params["end_time"] for params in venue.params}) == 1
+        assert venue.pages == [1, 1, 2, 3]  # the first tells that there are more, and the venue's time
+        assert "end_time" not in venue.params[0]
+        [end_s] = {int(params["end_time"]) for params in venue.params[1:]}
+        assert end_s < time.time()
         assert {params["start_time"] for params in venue.params} == {"5"}
+
+    @pytest.mark.parametrize("ahead_s", [None, 3_600])
+    async def test_a_history_that_grows_while_it_is_read_tells_each_record_once(self, ahead_s):
+        times = [1_700_000_000.0] * 25
+
+        async def handler(request):
+            params = await params_of(request)
+            times.extend([time.time()] * 3)
+            until_s = int(params.get("end_time", "9999999999"))
+            found = [(number, at) for number, at in enumerate(times) if int(at) <= until_s][::-1]
+            first = (int(params["page"]) - 1) * 10
+            records = [
+                {"id": number, "time": at, "asset": "USDT", "change": "1", "balance": "1"}
+                for number, at in found[first : first + 10]
+            ]
+            return said(0, "success", {"records": records, "page_size": 10, "count": 0})
+
+        end_s = None if ahead_s is None else int(time.time()) + ahead_s
+        async with client_of(handler, page_size=10) as client:
+            entries = await every(client.account.ledger(end_s=end_s))
+        assert len(entries) > 25
+        assert [entry.id for entry in entries] == list(range(len(entries)))[::-1]
+
+    async def test_a_history_of_one_page_waits_for_nothing(self):
+        venue = Listing(9)
+        async with client_of(venue, page_size=10) as client:
+            assert len(await every(client.account.finished_orders(MARKET))) == 9
+        assert venue.pages == [1]
 
     async def test_a_list_without_an_end_is_given_up_with_what_was_asked(self, monkeypatch):
         monkeypatch.setattr("recorder.client.account.MAX_PAGES", 3)
