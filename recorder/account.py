@@ -161,6 +161,7 @@ class AccountTask:
             asyncio.TaskGroup() as group,
         ):
             self._rounds = AccountRounds(client, asked)
+            self._wide_at_s = None  # of the markets that waited nothing is known any more
             group.create_task(self._keep_asking(self._rounds), name="account rounds")
             if settings.ws_url is not None:
                 group.create_task(self._listen(client, settings.ws_url), name="account stream")
@@ -183,7 +184,7 @@ class AccountTask:
                     await asyncio.wait_for(self._wanted.wait(), POLL_S)
 
     def _want_all(self, rounds: AccountRounds) -> None:
-        """Each listed market now and then, and whenever a balance changed for no known reason."""
+        """Each listed market now and then."""
         markets, now_s = self._markets(), time.monotonic()
         if markets and (self._wide_at_s is None or now_s - self._wide_at_s > WIDE_EVERY_S):
             self._wide_at_s = now_s

@@ -75,6 +75,10 @@ def run_account(settings: Settings) -> None:
     finally:
         _publish(settings, out)
     _show(found, out)
+    if found.may_pass:
+        raise AccountError(
+            "the exchange did not answer all of it: what is missing is asked for by the next round"
+        )
 
 
 def _publish(settings: Settings, out: Console) -> None:

@@ -21,6 +21,8 @@ from accounts import (
 from commands import recorder, recorder_here
 from journals import Lake
 
+from recorder.simulator.faults import Fault
+
 
 async def account(data_dir, exchange, *more, **other):
     """The command, in a thread: the exchange answers meanwhile."""
@@ -88,6 +90,19 @@ async def test_a_second_time_asks_for_what_is_new_and_adds_only_that(tmp_path):
     assert len(finished) == len(orders)
     shown = await asyncio.to_thread(recorder, "rebuild", "--verify", "--data-dir", tmp_path)
     assert shown.returncode == 0, shown.stdout + shown.stderr
+
+
+@pytest.mark.long
+async def test_a_part_that_is_not_answered_fails_with_a_message_and_the_others_are_recorded(tmp_path):
+    fault = Fault("http", at=0.0, seconds=600.0, status=503, path="/open/api/v2/order/stop/finished")
+    async with exchange_of_one(limits=False, faults=(fault,)) as exchange, owner(exchange) as client:
+        await trade(client)
+        await settled()
+        shown = await account(tmp_path, exchange)
+    assert shown.returncode == 1
+    assert "did not answer all of it" in shown.stderr
+    assert "order/stop/finished: HTTP 503" in shown.stdout
+    assert len(rows(tmp_path, "account_fills")) > 0
 
 
 async def test_what_it_writes_is_its_owners_alone(tmp_path):

@@ -12,8 +12,9 @@ question for finished orders a second.
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeVar
 
 from recorder.capture.asked import Asked
@@ -34,10 +35,12 @@ KNOWN_STOPS: Final = 200
 """After so many finished stop orders in a row that are known, the rest is, too, unless one that waited is not
 among them: they take no bounds of time, and stand by when they were made or by when they were finished."""
 TRIES: Final = 5
-"""How often something is asked that may succeed later: what was answered before is not to be asked again."""
+"""How often something is asked that may succeed later: else a list is asked from its first page again."""
 GONE: Final = (NO_SUCH_POSITION, *NO_SUCH_ORDER)
 VANISHED_LIMIT: Final = 500
-"""Orders that are no longer open and are asked for one by one in a round; more are found in the histories."""
+"""Orders that are no longer open and are asked for one by one in a round; more of them in the next ones."""
+GIVEN_UP_AFTER: Final = 3
+"""Questions in a row that fail in a way that passes: so many are the venue's fault, fewer their own."""
 
 T = TypeVar("T", Fill, Order, LedgerEntry)
 
@@ -51,6 +54,8 @@ class Snapshot:
     records: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     """Questions that the venue does not answer, though it answers others."""
+    may_pass: bool = False
+    """Whether one of these may be answered later."""
     unexplained: bool = False
     """A balance has changed, and nothing that was looked at tells why: another market may."""
 
@@ -69,6 +74,9 @@ class AccountRounds:
         """Stop orders that wait, as far as is known."""
         self._news = 0
         """Lines of the ledger that came since the last round that was answered to its end."""
+        self._failed_in_a_row = 0
+        self._failing: set[str] = set()
+        """Markets about which a question failed last time: they come last."""
 
     def pushed(self, frame: bytes) -> None:
         """The account did something: the next round looks at its market. What cannot be read is rejected by
@@ -86,56 +94,70 @@ class AccountRounds:
         self.waiting.update(dict.fromkeys(markets))
 
     async def snapshot(self) -> Snapshot:
-        """One round. Raises RestError where the venue gives nothing (now), ProtocolError for nonsense."""
+        """One round. Raises RestError where the venue gives nothing, now or to this client."""
         found = Snapshot()
-        found.assets = await self._calls.assets()
-        with _noting(found):
+        self._failed_in_a_row = 0
+        with self._noting(found, at_most=0):
+            found.assets = await self._calls.assets()
+        with self._noting(found):
             found.positions = await self._calls.positions()
         busy, self._pushed = self._pushed, set()
         try:
             busy |= {position.market for position in found.positions}
-            busy |= await self._open(found)
-            with _noting(found):
-                busy |= await self._finished_stops(found)
+            for asking in (self._open_orders, self._open_stops, self._finished_stops):
+                with self._noting(found):
+                    busy |= await asking(found)
             for position in found.positions:
-                asking = self._calls.adjustable_margin(position.market, position.position_id)
-                await self._tolerating(found, asking)
-            with _noting(found):
+                with self._noting(found):
+                    await self._calls.adjustable_margin(position.market, position.position_id)
+            with self._noting(found):
                 self._news += await self._history("ledger", found, self._calls.ledger, ())
             looked_at = busy | self.asked.touched if self._news else busy
-            changed = [await self._market(market, found) for market in sorted(looked_at)]
-        except (RestError, ProtocolError):
+            changed = [await self._market(market, found) for market in self._in_turn(looked_at)]
+        except RestError:
             self._pushed |= busy
             raise
-        found.unexplained = self._news > 0 and not any(changed)
+        found.unexplained = self._news > 0 and not any(changed) and not found.may_pass
         self._news = 0
         self.asked.touched |= busy
         return found
 
+    def _in_turn(self, markets: Iterable[str]) -> list[str]:
+        return sorted(markets, key=lambda market: (market in self._failing, market))
+
     async def next_market(self, found: Snapshot) -> str:
-        """Ask for one of the markets that wait. Raises RestError and then asks for it again later."""
+        """Ask for one of the markets that wait; one that fails is looked at again by the next round. Raises
+        RestError where nothing is answered, and then asks for it after the others."""
         market = next(iter(self.waiting))
-        await self._market(market, found)
         del self.waiting[market]
+        try:
+            await self._market(market, found)
+        except RestError:
+            self.want([market])
+            raise
         return market
 
     # --- what there is ------------------------------------------------------------------------------------
 
-    async def _open(self, found: Snapshot) -> set[str]:
-        """Open orders and stops; orders that were open and are not, one by one. Returns their markets."""
+    async def _open_orders(self, found: Snapshot) -> set[str]:
+        """Those, and orders that were open and are not, one by one. Returns their markets."""
         orders = [order async for order in self._calls.open_orders()]
-        stops = []
-        with _noting(found):
-            stops = [stop async for stop in self._calls.open_stops()]
-            self._waiting = {stop.contract_order_id for stop in stops}
         found.records["open orders"] += len(orders)
-        found.records["stop orders"] += len(stops)
         now = {str(order.order_id): order.market for order in orders}
         vanished = {name: market for name, market in self.asked.open.items() if name not in now}
+        left = dict(list(vanished.items())[VANISHED_LIMIT:])
         for name, market in list(vanished.items())[:VANISHED_LIMIT]:
-            await self._tolerating(found, self._calls.order(market, int(name)))
-        self.asked.open = now
-        return {*now.values(), *vanished.values(), *(stop.market for stop in stops)}
+            with self._noting(found, later=partial(left.setdefault, name, market)):
+                await self._calls.order(market, int(name))
+        self.asked.open = now | left
+        return {*now.values(), *vanished.values()}
+
+    async def _open_stops(self, found: Snapshot) -> set[str]:
+        """The markets in which stop orders wait."""
+        stops = [stop async for stop in self._calls.open_stops()]
+        self._waiting = {stop.contract_order_id for stop in stops}
+        found.records["stop orders"] += len(stops)
+        return {stop.market for stop in stops}
 
     async def _finished_stops(self, found: Snapshot) -> set[str]:
         """Stop orders that wait no more, newest first: all at first, then up to where they are known."""
@@ -161,11 +183,17 @@ class AccountRounds:
 
     async def _market(self, market: str, found: Snapshot) -> bool:
         """Whether something has happened in a market since it was asked about."""
-        await self._tolerating(found, self._calls.leverage(market))
+        self._failing.discard(market)
+        later = partial(self._failing.add, market)
         fills = orders = 0
-        with _noting(found):
+        with self._noting(found, later=later):
+            await self._calls.leverage(market)
+        with self._noting(found, later=later):
             fills = await self._history(f"fills {market}", found, self._calls.fills, (market,))
+        with self._noting(found, later=later):
             orders = await self._history(f"orders {market}", found, self._calls.finished_orders, (market,))
+        if market in self._failing:
+            self._pushed.add(market)
         if fills or orders:
             self.asked.touched.add(market)
         return fills + orders > 0
@@ -191,28 +219,39 @@ class AccountRounds:
         self.asked.until_s[name] = until_s
         return news
 
-    async def _tolerating(self, found: Snapshot, asking: Awaitable[object]) -> None:
-        with _noting(found):
-            await asking
+    @contextlib.contextmanager
+    def _noting(
+        self,
+        found: Snapshot,
+        *,
+        at_most: int = GIVEN_UP_AFTER - 1,
+        later: Callable[[], object] | None = None,
+    ) -> Iterator[None]:
+        """A question that this venue does not answer costs itself alone: it is noted, and `later` called
+        where it may be answered later. More than `at_most` of those in a row are raised."""
+        try:
+            yield
+        except DeniedError:
+            raise
+        except RestError as error:
+            if error.code in GONE:
+                return  # it was closed while the round was under way
+            if error.retryable:
+                self._failed_in_a_row += 1
+                if self._failed_in_a_row > at_most:
+                    raise
+                found.may_pass = True
+                if later is not None:
+                    later()
+            found.failures.append(str(error))
+        except ProtocolError as error:
+            found.failures.append(str(error))
+        else:
+            self._failed_in_a_row = 0
 
     def _now_s(self) -> int:
         """The venue's clock."""
         return self._client.rest.clock.ts(time.time())
-
-
-@contextlib.contextmanager
-def _noting(found: Snapshot) -> Iterator[None]:
-    """A question that this venue never answers costs itself alone: it is noted."""
-    try:
-        yield
-    except RestError as error:
-        if error.retryable or isinstance(error, DeniedError):
-            raise
-        if error.code in GONE:
-            return  # it was closed while the round was under way
-        found.failures.append(str(error))
-    except ProtocolError as error:
-        found.failures.append(str(error))
 
 
 def _time_of(record: Fill | Order | LedgerEntry) -> float:

@@ -66,10 +66,19 @@ def read_records(kind: type[T], items: object, notices: Notices) -> list[T]:
 
 
 def read_assets(data: object, notices: Notices) -> list[Asset]:
-    """The assets by name, of `asset/query` and of an asset push. Raises ProtocolError for anything else."""
+    """The assets by name, of `asset/query` and of an asset push; one that cannot be read is told and left
+    out. Raises ProtocolError where they are not by name, or none can be read."""
     if not isinstance(data, dict):
         raise ProtocolError("assets are not an object")
-    return [read_record(Asset, item, notices, asset=name) for name, item in data.items()]
+    found: list[Asset] = []
+    for name, item in data.items():
+        try:
+            found.append(read_record(Asset, item, notices, asset=name))
+        except ProtocolError as error:
+            notices.append(str(error))
+    if data and not found:
+        raise ProtocolError(notices[-1])
+    return found
 
 
 @dataclass(frozen=True, slots=True)

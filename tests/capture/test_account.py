@@ -10,7 +10,7 @@ from accounts import MARKET, OTHER, every, exchange_of_one, owner, settled, trad
 from memory_journal import MemoryJournal
 from venues import gateway, said
 
-from recorder.capture.account import AccountRounds
+from recorder.capture.account import AccountRounds, Snapshot
 from recorder.capture.asked import Asked, read_asked
 from recorder.client.client import Client
 from recorder.client.errors import RestError
@@ -114,6 +114,85 @@ async def test_a_question_that_the_venue_never_answers_costs_itself_alone():
     assert "HTTP 404" in found.failures[0]
     assert [position.market for position in found.positions] == [MARKET]
     assert found.records["fills"] > 0  # one, or one a level that it took
+
+
+async def test_an_odd_entry_among_the_assets_costs_itself_alone():
+    async def handler(request):
+        if request.path.endswith("asset/query"):
+            return said(0, "success", {"USDT": {"available": "1"}, "total_usd": "12.5"})
+        return await Past()(request)
+
+    async with gateway(handler) as url, Client(url, credentials=WHO) as client:
+        found = await AccountRounds(client, Asked()).snapshot()
+        assert [asset.asset for asset in found.assets] == ["USDT"]
+        assert client.notices["asset is not an object"] == 1
+    assert found.failures == []
+
+
+class Failing:
+    """A venue that answers some questions with an error that passes."""
+
+    def __init__(self, fails):
+        self.fails = fails
+        self.past = Past()
+
+    async def __call__(self, request):
+        if self.fails(request.path.rpartition("v2/")[2], request.query.get("market")):
+            return said(10_500, "internal error")
+        return await self.past(request)
+
+
+@pytest.fixture
+def _short_pauses(monkeypatch):
+    monkeypatch.setattr("recorder.client.throttle.FIRST_PAUSE_S", 0.001)
+
+
+@pytest.mark.usefixtures("_short_pauses")
+class TestFailuresThatPass:
+    async def test_a_market_that_always_fails_keeps_no_other_from_being_asked(self):
+        venue = Failing(lambda name, market: name == "order/deals" and market == "AAA")
+        async with gateway(venue) as url, Client(url, credentials=WHO) as client:
+            rounds = AccountRounds(client, Asked())
+            found = await rounds.snapshot()
+            rounds.want(["AAA", "BBB", "CCC"])
+            while rounds.waiting:
+                await rounds.next_market(found)
+            assert {"fills BBB", "fills CCC", "orders AAA"} <= rounds.asked.until_s.keys()
+            assert (len(found.failures), found.may_pass) == (1, True)
+            again = await rounds.snapshot()  # looks at it again
+        assert "fills AAA" not in rounds.asked.until_s
+        assert len(again.failures) == 1
+
+    async def test_a_call_that_always_fails_keeps_no_other_from_being_asked(self):
+        venue = Failing(lambda name, _: name in ("asset/history", "order/stop/finished", "order/pending"))
+        async with gateway(venue) as url, Client(url, credentials=WHO) as client:
+            rounds = AccountRounds(client, Asked(touched={"AAA"}))
+            rounds.pushed(b'{"method": "update.order", "result": {"order_id": 1, "market": "AAA"}}')
+            found = await rounds.snapshot()
+        assert len(found.failures) == 3
+        assert {"fills AAA", "orders AAA"} <= rounds.asked.until_s.keys()
+
+    async def test_a_venue_that_answers_nothing_is_asked_no_more_in_a_round(self):
+        venue = Failing(lambda name, _: name not in ("asset/query", "position/pending"))
+        async with gateway(venue) as url, Client(url, credentials=WHO) as client:
+            rounds = AccountRounds(client, Asked())
+            with pytest.raises(RestError, match="internal error"):
+                await rounds.snapshot()
+            rounds.want(["AAA", "BBB"])
+            with pytest.raises(RestError, match="internal error"):
+                await rounds.next_market(Snapshot())
+        assert list(rounds.waiting) == ["BBB", "AAA"]
+
+
+async def test_orders_that_vanish_are_asked_for_in_the_next_rounds_where_they_are_many(monkeypatch):
+    monkeypatch.setattr("recorder.capture.account.VANISHED_LIMIT", 2)
+    venue = Past()
+    asked = Asked(open={str(number): "AAA" for number in range(5)})
+    async with gateway(venue) as url, Client(url, credentials=WHO) as client:
+        for left in (3, 1, 0):
+            await AccountRounds(client, asked).snapshot()
+            assert len(asked.open) == left
+    assert sorted(query["order_id"] for name, query in venue.asked if name == "order/detail") == list("01234")
 
 
 class Past:

@@ -122,7 +122,7 @@ class _Reading:
     harvest: Harvest
     where: str
     fills: Counter[tuple[Any, ...]] = field(default_factory=Counter)
-    """Fills have no id: of those that are equal, each counts; `fills` counts on from page to page."""
+    """Fills have no id: of those of one answer that are equal, each counts."""
     faults: list[str] | None = None
     """Of a push: what is wrong with its records."""
 

@@ -70,8 +70,10 @@ def _digest(same: Same) -> str:
 
 
 def _counted_of(record: Record) -> tuple[int, list[tuple[str, str]], int]:
-    """The seq of an answer, what was asked but for the page, and which page."""
+    """The seq of an answer, what was asked but for the page and its size, and which page: later pages may be
+    asked to be as long as the first one came."""
     params = record.fields.get("params")
     asked = {str(name): str(value) for name, value in params.items()} if isinstance(params, dict) else {}
     page = asked.pop("page", "")
+    asked.pop("page_size", None)
     return record.seq, sorted(asked.items()), int(page) if page.isdecimal() and len(page) < 10 else 0

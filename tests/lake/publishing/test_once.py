@@ -58,6 +58,15 @@ def test_equal_fills_stay_as_many_as_there_were_also_from_page_to_page_and_when_
     assert len(places(lake)) == 7
 
 
+def test_equal_fills_are_counted_on_where_later_pages_are_asked_to_be_shorter(data_dir, lake):
+    """As where a venue cut the first one."""
+    recorder = Recorder(data_dir).event("start", recorder="main")
+    fills(recorder, 1, {**FILL, "price": "11"}, FILL, size=100)
+    fills(recorder, 2, FILL, size=2).stop()
+    publish_once(data_dir)
+    assert [place for _, place in places(lake)] == [1, 2, 1]
+
+
 def test_a_line_of_the_ledger_is_one_row(data_dir, lake):
     recorder = Recorder(data_dir).event("start", recorder="main")
     lines = [{**LINE, "id": number, "time": TIME_S + number * 40_000} for number in range(9, 0, -1)]
