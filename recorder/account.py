@@ -87,6 +87,8 @@ class AccountTask:
         self._connection: StreamConnection | None = None
         self._wide_at_s: float | None = None
         self._denied = False
+        self._refused: set[str] = set()
+        """Streams that the venue does not give."""
         self._is_late = False
         self._late_at_s = -LATE_EVERY_S
         self._snapshots = 0
@@ -269,15 +271,25 @@ class AccountTask:
             if meant is Denial.WRONG_TIME and time.monotonic() - self._late_at_s > LATE_EVERY_S:
                 self._late_at_s, self._is_late = time.monotonic(), True
                 self._wanted.set()  # a round tells the venue's clock
-            self._tell("streams", f"code {code} {words}{f': {meant.value}' if meant is not None else ''}")
+            said = words if code is None else f"code {code} {words}"
+            self._tell("streams", f"{said}{f': {meant.value}' if meant is not None else ''}")
         elif self._denied:
             return  # what follows from it
+        elif note.kind == "subscribe":
+            self._refused.clear()
         elif note.kind == "refused":
+            self._refused |= _streams(note)
             self._tell("streams", f"refused by the venue: {note.fields.get('error')}")
         elif note.kind == "confirmed":
-            self._tell("streams", None)
+            self._refused -= _streams(note)
+            if not self._refused:
+                self._tell("streams", None)
             self._wanted.set()
 
     def _pushed(self, frame: bytes) -> None:
         if self._rounds is not None:
             self._rounds.pushed(frame)
+
+
+def _streams(note: Note) -> set[str]:
+    return {topic[1] for topic in note.fields["topics"]}

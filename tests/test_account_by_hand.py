@@ -101,7 +101,7 @@ async def test_a_part_that_is_not_answered_fails_with_a_message_and_the_others_a
         shown = await account(tmp_path, exchange)
     assert shown.returncode == 1
     assert "did not answer all of it" in shown.stderr
-    assert "order/stop/finished: HTTP 503" in shown.stdout
+    assert "order/stop/finished: the venue answered HTTP 503" in shown.stdout
     assert len(rows(tmp_path, "account_fills")) > 0
 
 

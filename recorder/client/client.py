@@ -59,7 +59,7 @@ class Client:
         self.notices: Counter[str] = Counter()
         self.market = MarketCalls(self.rest, self.notices)
         self.account = AccountCalls(self.rest, self.notices, page_size, tries)
-        self.trading = TradingCalls(self.rest)
+        self.trading = TradingCalls(self.rest, self.notices)
         self._ws_url = ws_url
 
     def stream(self, *topics: Topic) -> PushStream:

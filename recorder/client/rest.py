@@ -153,12 +153,13 @@ class RestClient:
 
     async def _in_place(self, endpoint: Endpoint, asked: dict[str, str], *, urgent: bool) -> Given:
         """A call of which document and siblings write two paths: the other one, where there is none."""
+        is_old = self._old_paths
         try:
             return await self._in_turn(endpoint, asked, urgent=urgent)
         except RestError as error:
             if endpoint not in WRITTEN_OLD or error.status != NOT_FOUND:
                 raise
-            self._old_paths = not self._old_paths
+            self._old_paths = not is_old  # as others do that were asked at the same time
         return await self._in_turn(endpoint, asked, urgent=urgent)
 
     def _check_access(self, endpoint: Endpoint) -> None:

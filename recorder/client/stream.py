@@ -159,7 +159,13 @@ class PushStream:
         if output.denied is not None:
             error = output.denied
             why = denial(error.code, error.message) or Denial.WRONG_KEY
-            self._tell(DeniedError(f"sign: {error.code} {error.message}", why, error.code))
+            self._tell(
+                DeniedError(
+                    f"sign: {'' if error.code is None else f'code {error.code} '}{error.message}",
+                    why,
+                    error.code,
+                )
+            )
         for text in output.texts:
             await socket.send(text)
         if output.give_up is not None:

@@ -7,6 +7,7 @@ account's open and finished orders first.
 """
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -62,8 +63,9 @@ class Stops:
 class TradingCalls:
     """Raises RestError where the venue refuses a call or does not answer it."""
 
-    def __init__(self, rest: RestClient) -> None:
+    def __init__(self, rest: RestClient, notices: Counter[str]) -> None:
         self._rest = rest
+        self._notices = notices
 
     async def limit_order(
         self,
@@ -138,7 +140,10 @@ class TradingCalls:
     async def adjust_margin(self, market: str, change: MarginChange, quantity: Amount) -> Position:
         """Put margin (quote units) into a market's position or take it out; returns the position after it."""
         data = await self._call(ADJUST_MARGIN, {"market": market, "type": change, "quantity": quantity})
-        return read_record(Position, data, [])
+        told: list[str] = []
+        position = read_record(Position, data, told)
+        self._notices.update(told)
+        return position
 
     async def close_limit(
         self, market: str, position_id: int, quantity: Amount, price: Amount, *, client_oid: str | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -17,6 +17,9 @@ from recorder.exchange.fields import (
 )
 
 T = TypeVar("T")
+
+WORDS_LIMIT: Final = 300
+"""Characters of the venue's words in a reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +37,22 @@ def parse_answer(body: bytes) -> Answer:
     message = json_object(body)
     code = message.get("code")
     if not isinstance(code, int) or isinstance(code, bool):
-        raise ProtocolError("answer without a code")
+        words = _words(message)[:WORDS_LIMIT]
+        raise ProtocolError(f"answer without a code{f': {words}' if words else ''}")
     time = message.get("time")
     if not isinstance(time, int | float) or not TIME_RANGE_S[0] <= time < TIME_RANGE_S[1]:
         time = None
     return Answer(
         code,
-        str(message.get("msg", "")),
+        _words(message),
         message.get("data"),
         None if time is None else float(time),
     )
+
+
+def _words(message: dict[str, Any]) -> str:
+    """Siblings have other names for it."""
+    return next((str(message[name]) for name in ("msg", "message", "error") if message.get(name)), "")
 
 
 def encode_answer(data: Any) -> bytes:

@@ -82,6 +82,9 @@ class Denial(enum.Enum):
 
 _TIME_WORDS: Final = ("time", "expire", " ts", "clock")
 _NONCE_WORDS: Final = ("nonce", "repeat", "replay", "duplicate")
+_ADDRESS_WORDS: Final = re.compile(r"\bip\b|\baddress\b|\bwhite ?list")
+_KEY_WORDS: Final = re.compile(r"\bsign\b|signature|\bkey\b|\bauth|permission|forbidden|denied|log ?in")
+_METHOD_WORDS: Final = re.compile(r"\bmethod\b|unknown|unsupported|not found|no such")
 _KEY_EXPIRED: Final = re.compile(r"\bkey\b.*\bexpire")
 _REPEATED: Final = re.compile(r"""\b(?:client_id|nonce|ts|timestamp|sign)(?:=|%3d|["']\s*:)\s*[^&,}\s]*""")
 """What was asked, where a refusal repeats it: no word of its own."""
@@ -91,13 +94,23 @@ def denial(code: int | None, message: str, off_s: float | None = None) -> Denial
     """What is behind a code that denies a signed call; None for any other code.
 
     `off_s` is how far the signed time was from the venue's, where its answer tells. One code stands for a
-    wrong key, a wrong time and a used nonce: the venue's words tell them apart, or else the time does.
+    wrong key, a wrong time and a used nonce: the venue's words tell them apart, or else the time does. Words
+    without a code (None) are all there is to tell by.
     """
-    if code == WRONG_ADDRESS:
-        return Denial.WRONG_ADDRESS
-    if code not in WRONG_SIGNATURE:
-        return None
     words = _REPEATED.sub("", f" {message.lower()}")
+    if code is None:
+        if is_unknown_method(words) or not _is_denial(words):
+            return None
+        if _ADDRESS_WORDS.search(words):
+            return Denial.WRONG_ADDRESS
+    elif code == WRONG_ADDRESS:
+        return Denial.WRONG_ADDRESS
+    elif code not in WRONG_SIGNATURE:
+        return None
+    return _of_signature(words, off_s)
+
+
+def _of_signature(words: str, off_s: float | None) -> Denial:
     if any(word in words for word in _NONCE_WORDS):
         return Denial.USED_NONCE
     is_late = off_s is not None and abs(off_s) > TS_WINDOW_S
@@ -106,3 +119,14 @@ def denial(code: int | None, message: str, off_s: float | None = None) -> Denial
     if is_late or any(word in words for word in _TIME_WORDS):
         return Denial.WRONG_TIME
     return Denial.WRONG_KEY
+
+
+def is_unknown_method(message: str) -> bool:
+    """Whether the venue's words are about a method that it does not have."""
+    return _METHOD_WORDS.search(message.lower()) is not None
+
+
+def _is_denial(words: str) -> bool:
+    return any(word in words for word in (*_NONCE_WORDS, *_TIME_WORDS)) or any(
+        found.search(words) for found in (_ADDRESS_WORDS, _KEY_WORDS)
+    )

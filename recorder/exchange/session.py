@@ -176,11 +176,9 @@ class Session:
         self._last_heard = now
         output = Output()
         if self._sign_in is not None and self._sign_in.is_answered_by(reply):
-            if reply.error is not None and self._sign_in.is_misunderstood(reply.error):
-                self.sign_soon()
-                return output
-            output.denied = reply.error
-            output.notes.append(Note("signed" if reply.error is None else "denied", _denial(reply.error)))
+            self._signed(
+                None if reply.error is None else self._sign_in.refused(reply.error), reply, now, output
+            )
             return output
         topic = self._pending.pop(reply.id, None) if reply.id is not None else None
         if reply.id is not None and topic is not None:
@@ -195,6 +193,17 @@ class Session:
             self._pong(reply, output)
         self._settle()
         return output
+
+    def _signed(self, refusal: ErrorInfo | None, reply: Reply, now: float, output: Output) -> None:
+        if reply.error is None:
+            output.notes.append(Note("signed", {}))
+        elif refusal is None:
+            self.sign_soon()  # by the other word
+        else:  # whatever is said to its streams: they bring nothing
+            output.denied = refusal
+            private = (topic for topic in self.topics if topic.stream in PRIVATE_STREAMS)
+            self._refused.update(dict.fromkeys(private, now))
+            output.notes.append(Note("denied", {"code": refusal.code, "error": refusal.message}))
 
     def sign_soon(self) -> None:
         """Sign in and ask for an account's streams again as soon as what was asked is answered."""
@@ -253,10 +262,6 @@ class Session:
             elif pace.silent and pace.arrivals and quiet_s > 2 * pace.silent_after_s():
                 output.give_up = f"{stream} stayed silent for {quiet_s:.0f} s"
         return fallen
-
-
-def _denial(error: ErrorInfo | None) -> dict[str, Any]:
-    return {} if error is None else {"code": error.code, "error": error.message}
 
 
 def _topics_note(kind: str, asked: list[tuple[int, Topic]]) -> Note:

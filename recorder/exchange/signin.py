@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from recorder.exchange.messages import ErrorInfo, Reply
-from recorder.exchange.refusals import denial
+from recorder.exchange.refusals import denial, is_unknown_method
 from recorder.exchange.requests import SIGN_WORDS, encode_sign
 
 Signer: TypeAlias = Callable[[], dict[str, str]]
@@ -24,10 +24,11 @@ class SignIn:
         self._word = 0
         self._asked: int | None = None
         self._tried = 0
+        self._before: ErrorInfo | None = None
 
     def begin(self) -> None:
         """A new connection: nothing is asked yet."""
-        self._asked, self._tried = None, 0
+        self._asked, self._tried, self._before = None, 0, None
 
     def ask(self, request_id: int) -> str:
         """The text that signs in."""
@@ -40,10 +41,17 @@ class SignIn:
         self._asked = None
         return True
 
-    def is_misunderstood(self, error: ErrorInfo) -> bool:
-        """Whether it is to be asked again by the other word; each is tried once on a connection."""
+    def refused(self, error: ErrorInfo) -> ErrorInfo | None:
+        """Why the venue does not take the signature; None where it may not know the word, and the other one
+        is to be tried. Each is tried once on a connection, and the one that it knows is kept."""
         self._tried += 1
         if denial(error.code, error.message) is not None:
-            return False
+            return error
+        if self._tried < _TURNS:
+            self._word, self._before = (self._word + 1) % _TURNS, error
+            return None
+        if self._before is None or not is_unknown_method(error.message):
+            return error
+        before, self._before = self._before, None
         self._word = (self._word + 1) % _TURNS
-        return self._tried < _TURNS
+        return before

@@ -39,7 +39,15 @@ def test_a_call_is_tried_again_when_it_may_succeed_later_and_only_then(status, c
         (1_010_313, "key: request expired", 9.0, Denial.WRONG_TIME),
         (1_010_315, "ip not allowed", 9.0, Denial.WRONG_ADDRESS),
         (80_005, "nonce missing", 9.0, None),
-        (None, "nonce", 9.0, None),
+        (None, "sign error", None, Denial.WRONG_KEY),
+        (None, "invalid api key", None, Denial.WRONG_KEY),
+        (None, "timestamp expired", None, Denial.WRONG_TIME),
+        (None, "nonce repeated", None, Denial.USED_NONCE),
+        (None, "IP not allowed", None, Denial.WRONG_ADDRESS),
+        (None, "method not found: sign", None, None),
+        (None, "unknown method subscribe.sign", None, None),
+        (None, "zip error", None, None),
+        (None, "no", None, None),
     ],
 )
 def test_wrong_key_time_nonce_and_address_are_told_apart(code, message, off_s, found):

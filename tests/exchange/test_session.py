@@ -463,6 +463,26 @@ class TestSigning:
         told = answer(session, asked.texts[0], error={"code": 80_005, "msg": "unknown method"})
         assert told.denied.code == 80_005
 
+    def test_a_signature_that_is_not_taken_is_made_anew_though_the_streams_are_confirmed(self):
+        session, output = self.signing(self.ORDER)
+        answer(session, output.texts[0], error={"code": 1_010_313, "msg": "signature error"})
+        answer(session, output.texts[1])
+        session.alive(RETRY_REFUSED_S)
+        assert methods(session.tick(RETRY_REFUSED_S + 1))[:2] == ["sign", "subscribe.order"]
+
+    @pytest.mark.parametrize("words", ["ip not allowed", {"code": 7, "msg": "not for you"}])
+    def test_a_refusal_is_told_by_the_word_that_the_venue_knows_and_stays_with_it(self, words):
+        """In a plain string, too; the other word, if it is tried, is unknown."""
+        session, output = self.signing(self.ORDER)
+        told = answer(session, output.texts[0], error=words)
+        answer(session, output.texts[1], error="require auth")
+        if told.denied is None:
+            asked = session.tick(1.0)
+            told = answer(session, asked.texts[0], error="method not found")
+        assert told.denied.message in str(words)
+        session.alive(RETRY_REFUSED_S)
+        assert methods(session.tick(RETRY_REFUSED_S + 2))[:2] == ["sign", "subscribe.order"]
+
     def test_it_can_be_signed_anew_at_once(self):
         session, output = self.signing(self.ORDER)
         answer(session, output.texts[0], error={"code": 1_010_313, "msg": "timestamp expired"})
