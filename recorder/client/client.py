@@ -12,6 +12,7 @@ from collections import Counter
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from recorder.client.account import PAGE_SIZE, AccountCalls
 from recorder.client.errors import NoCredentialsError
@@ -19,6 +20,7 @@ from recorder.client.market import MarketCalls
 from recorder.client.rest import Journal, RestClient
 from recorder.client.stream import PushStream
 from recorder.client.trading import TradingCalls
+from recorder.exchange.requests import encode_subscribe
 from recorder.exchange.signing import Credentials
 from recorder.exchange.topics import PRIVATE_STREAMS, Topic
 
@@ -65,10 +67,15 @@ class Client:
     def stream(self, *topics: Topic) -> PushStream:
         """What the venue pushes of these topics; those of the account are signed for.
 
-        Raises ValueError without a `ws_url`, NoCredentialsError for an account's topic without credentials.
+        Raises ValueError without a `ws_url` or for a topic that lacks its market or period, and
+        NoCredentialsError for an account's topic without credentials.
         """
-        if self._ws_url is None:
-            raise ValueError("the client has no ws_url: give it the venue's WebSocket address")
+        if self._ws_url is None or urlsplit(self._ws_url).scheme not in ("ws", "wss"):
+            raise ValueError(
+                "the client has no ws_url: give it the venue's WebSocket address, ws:// or wss://"
+            )
+        for topic in topics:
+            encode_subscribe(topic, 0)
         if any(topic.stream in PRIVATE_STREAMS for topic in topics) and not self.rest.signs:
             raise NoCredentialsError("a stream of the account: give the client its credentials")
         signer = self.rest.sign if self.rest.signs else None

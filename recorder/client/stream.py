@@ -67,7 +67,8 @@ class Break:
 class PushStream:
     """One connection, kept up until it is left; use it as an async context manager and iterator.
 
-    Raises DeniedError, from the iteration, where the venue does not take the signature.
+    Raises DeniedError, from the iteration, where the venue does not take the signature. A topic that it
+    refuses is asked for again each minute; `notices` counts how often it did, with its words.
     """
 
     def __init__(  # only the client makes one
@@ -85,7 +86,7 @@ class PushStream:
         self._session = Session(topics, signer)
         self._redaction = redaction
         self._notices = notices
-        self._arrived: asyncio.Queue[Arrived | Break | DeniedError] = asyncio.Queue(BACKLOG)
+        self._arrived: asyncio.Queue[Arrived | Break | BaseException] = asyncio.Queue(BACKLOG)
         self._task: asyncio.Task[None] | None = None
         self._last_ns = 0
         self._broken: str | None = None
@@ -93,6 +94,7 @@ class PushStream:
     async def __aenter__(self) -> Self:
         self._last_ns = time.time_ns()
         self._task = asyncio.create_task(self._run(), name=f"stream {self._url}")
+        self._task.add_done_callback(self._ended)
         return self
 
     async def __aexit__(
@@ -108,9 +110,17 @@ class PushStream:
     async def __aiter__(self) -> AsyncIterator[Arrived | Break]:
         while True:
             arrived = await self._arrived.get()
-            if isinstance(arrived, DeniedError):
+            if isinstance(arrived, BaseException):
                 raise arrived
             yield arrived
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """It does not end by itself: what nobody foresaw is raised where the pushes are awaited."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            if self._arrived.full():
+                self._arrived.get_nowait()
+            self._arrived.put_nowait(error)
 
     # --- life of the connection ---------------------------------------------------------------------------
 
@@ -127,6 +137,7 @@ class PushStream:
                     close_timeout=CLOSE_TIMEOUT_S,
                     max_size=MAX_FRAME_BYTES,
                     compression=None,
+                    proxy=None,  # as the REST calls, and the recorder
                     logger=UNHEARD if self._redaction is not None else None,
                 ) as socket:
                     await self._converse(socket)
@@ -211,7 +222,7 @@ class PushStream:
             case _:
                 return Output()
 
-    def _tell(self, item: Arrived | Break | DeniedError) -> bool:
+    def _tell(self, item: Arrived | Break | BaseException) -> bool:
         """Whether there was room for it; a push for which there is none becomes part of a break."""
         try:
             self._arrived.put_nowait(item)

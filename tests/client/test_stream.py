@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from recorder.client.client import Client
 from recorder.client.stream import read_push
 from recorder.exchange.account import AssetPush, OrderPush, PositionPush
 from recorder.exchange.candles import KlinePush
 from recorder.exchange.fields import ProtocolError
 from recorder.exchange.messages import Reply
 from recorder.exchange.pushes import DepthPush, StatePush, TradePush
+from recorder.exchange.topics import Topic
 
 FRAMES = Path(__file__).parents[1] / "fixtures" / "frames"
 
@@ -48,3 +50,27 @@ def test_anything_else_is_a_reply(text):
 def test_what_cannot_be_read_is_a_protocol_error(text, said):
     with pytest.raises(ProtocolError, match=said):
         read_push(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "topic", "said"),
+    [
+        ("ws://127.0.0.1:1", Topic("kline", "BTCUSDT"), "needs a period"),
+        ("ws://127.0.0.1:1", Topic("depth"), "needs a market"),
+        ("http://127.0.0.1:1", Topic("state"), "ws://"),
+        (None, Topic("state"), "no ws_url"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_at_once(url, topic, said):
+    with pytest.raises(ValueError, match=said):
+        Client("http://127.0.0.1:1", url).stream(topic)
+
+
+async def test_what_nobody_foresaw_is_raised_where_pushes_are_awaited():
+    async with (
+        Client("http://127.0.0.1:1", "ws://127.0.0.1:99999") as client,
+        client.stream(Topic("state")) as stream,
+    ):
+        with pytest.raises((ValueError, OverflowError)):
+            async for _ in stream:
+                pass
