@@ -14,9 +14,9 @@ import pyarrow as pa
 from analytics.errors import LakeNotFoundError
 from analytics.questions import PARTS, Part
 from analytics.views import quoted, refusing_view, table_view
-from recorder.lake.store.account import ACCOUNT_PREFIX
 from recorder.lake.store.manifest import FORMAT, FORMAT_STATE, WHOLE_DAY, FileInfo, read_files, read_state
 from recorder.lake.store.minutes import MADE_OF, SUMMED_TABLES
+from recorder.lake.store.owner import OWNED
 from recorder.lake.store.removed import removed_days
 from recorder.lake.store.tables import TABLES
 
@@ -151,11 +151,11 @@ def committed(data_dir: Path) -> list[FileInfo]:
 
 
 def refusal(data_dir: Path, table: str) -> str | None:
-    """Why we may not read a table, if so: those of the account are open to the owner of the data alone."""
+    """Why we may not read a table, if so: those that tell of an account are open to the owner alone."""
     place = data_dir / "lake" / table
-    if not table.startswith(ACCOUNT_PREFIX) or os.access(place, os.R_OK | os.X_OK):
+    if table not in OWNED or not place.exists() or os.access(place, os.R_OK | os.X_OK):
         return None
-    return f"{table} is of the account, and only the owner of {data_dir} may read it"
+    return f"{table} tells of the account, and only the owner of {data_dir} may read it"
 
 
 def closed_days(

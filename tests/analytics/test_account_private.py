@@ -11,8 +11,7 @@ from account_lakes import add_rows, line
 from asked_lakes import lake_at
 from lakedays import trade
 
-from recorder.lake.store.account import COLUMNS
-from recorder.lake.store.owner import keep_to_owner
+from recorder.lake.store.owner import OWNED, keep_to_owner
 
 NOBODY = 65_534
 ANOTHER_USER = f"""
@@ -28,6 +27,7 @@ for ask in (
     lambda: lake.sql("SELECT * FROM account_pnl_1d WHERE profit > 0").fetchall(),
     lambda: lake.account.pnl(),
     lambda: lake.scan("account_ledger").collect(),
+    lambda: lake.sql("FROM rejects").fetchall(),
 ):
     try:
         print("answered", ask())
@@ -45,7 +45,7 @@ def data_dir():
         made.chmod(0o755)
         keep_to_owner(made / "lake")
         if os.geteuid() != 0:  # then it is we who must not read it
-            for table in COLUMNS:
+            for table in OWNED:
                 (made / "lake" / table).chmod(0)
         yield made
         keep_to_owner(made / "lake")
@@ -57,5 +57,6 @@ def test_market_data_is_answered_and_the_account_refused_with_the_reason(data_di
     assert done.stderr == ""
     first, *refused = done.stdout.splitlines()
     assert first == "[(1,)] 1"
-    assert len(refused) == 4
-    assert all("account_ledger is of the account, and only the owner of" in each for each in refused)
+    assert len(refused) == 5
+    said = [each.partition(" tells of the account, and only the owner of")[0] for each in refused]
+    assert [each.split()[-1] for each in said] == ["account_ledger"] * 4 + ["rejects"]

@@ -7,6 +7,8 @@ from typing import Final
 from recorder.lake.store.account import COLUMNS
 
 OWNER_ONLY: Final = stat.S_IRWXU
+OWNED: Final = (*COLUMNS, "rejects")
+"""Tables that tell of an account; a frame of it that cannot be decoded is kept as it came."""
 
 
 def make_private(directory: Path) -> None:
@@ -17,6 +19,6 @@ def make_private(directory: Path) -> None:
 
 
 def keep_to_owner(lake: Path) -> None:
-    """The directories of an account's tables."""
-    for name in COLUMNS:
+    """The directories of such tables."""
+    for name in OWNED:
         make_private(lake / name)
