@@ -162,6 +162,7 @@ class AccountTask:
             ) as client,
             asyncio.TaskGroup() as group,
         ):
+            await client.rest.measure_clock()
             self._rounds = AccountRounds(client, asked)
             self._wide_at_s = None  # of the markets that waited nothing is known any more
             group.create_task(self._keep_asking(self._rounds), name="account rounds")
@@ -246,7 +247,6 @@ class AccountTask:
 
     async def _listen(self, client: Client, ws_url: str) -> None:
         """The private streams, signed in anew on each connection, by the venue's clock."""
-        await client.rest.measure_clock()
         self._connection = StreamConnection(
             ACCOUNT_CONNECTION,
             ws_url,

@@ -119,6 +119,7 @@ async def _snapshot(settings: Settings, credentials: Credentials, out: Console) 
 
 async def _ask(client: Client, rounds: AccountRounds, out: Console) -> Snapshot:
     """A round, and every listed market that was never asked about."""
+    await client.rest.measure_clock()
     found = await rounds.snapshot()
     markets = [market.name for market in await client.market.markets()]
     rounds.want(sorted(m for m in markets if found.unexplained or f"orders {m}" not in rounds.asked.until_s))
