@@ -13,7 +13,7 @@ from recorder.simulator.private.desk import Desk
 from recorder.simulator.private.orders import Order, StopOrder
 from recorder.simulator.private.positions import Position, Trigger
 from recorder.simulator.private.terms import Terms
-from recorder.simulator.private.units import MONEY_PREC, units
+from recorder.simulator.private.units import MONEY_PREC, ONE, units
 from recorder.simulator.refused import RefusedError
 
 Params: TypeAlias = Mapping[str, str]
@@ -79,10 +79,10 @@ def _time(params: Params, name: str, default: int, code: int) -> int:
     text = params.get(name, "")
     if text in ("", "0"):
         return default
-    whole = text.partition(".")[0]
-    if not whole.isdecimal() or not whole.isascii() or int(whole[:20]) > MAX_TIME_S:
+    found = units(text, MONEY_PREC)
+    if found is None or not 0 <= found <= MAX_TIME_S * ONE:
         raise RefusedError(code, f"{name} error: give seconds since the epoch")
-    return int(whole)
+    return found // ONE
 
 
 def market_of(desk: Desk, params: Params) -> Terms:

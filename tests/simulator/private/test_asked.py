@@ -24,3 +24,10 @@ def test_a_page_that_is_not_named_is_the_first_ten_of_all_time():
     assert page.end_us > 2e15
     page = page_of({"page": "3", "page_size": "100", "start_time": "5.7", "end_time": "7"})
     assert (page.number, page.size, page.start_us, page.end_us) == (3, 100, 5_000_000, 7_999_999)
+
+
+@pytest.mark.parametrize("text", ["5.junk", "5.7.1", "1_000", " 5", "-1", "9" * 25])
+def test_a_time_that_is_no_number_is_refused_whole(text):
+    with pytest.raises(RefusedError) as caught:
+        page_of({"start_time": text})
+    assert caught.value.code == 20_017
