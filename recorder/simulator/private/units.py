@@ -19,7 +19,7 @@ SHOWN: Final = 4
 """Decimals to which the venue cuts most sums that it tells."""
 MAX_DIGITS: Final = 40
 PLAIN: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-"""ASCII digits, as JSON writes numbers: `Decimal` takes spaces, underscores and other scripts' digits, too."""
+"""ASCII digits, as JSON writes numbers: `Decimal` takes spaces, underscores and other scripts' too."""
 
 
 def units(text: str, precision: int) -> int | None:

@@ -23,7 +23,22 @@ def test_what_is_no_decimal_of_that_precision_is_none(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["1_000", " 3000 ", "3000\n", "٣٠٠٠", "３000", "+5", ".5", "5.", "1e", "0x10", "1,5", "--1", "NaN"]
+    "text",
+    [
+        "1_000",
+        " 3000 ",
+        "3000\n",
+        "\u0663\u0660",
+        "\uff133",
+        "+5",
+        ".5",
+        "5.",
+        "1e",
+        "0x10",
+        "1,5",
+        "--1",
+        "NaN",
+    ],
 )
 def test_only_plain_ascii_digits_are_a_number(text):
     assert units(text, 2) is None
