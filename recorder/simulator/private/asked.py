@@ -7,18 +7,26 @@ from typing import Final, TypeAlias
 from urllib.parse import parse_qsl
 
 from recorder.exchange import refusals
+from recorder.exchange.endpoints import ACCOUNT, TRADING
 from recorder.exchange.enums import MarginChange, PositionType, PriceType, Side
+from recorder.exchange.signing import SIGNED
 from recorder.simulator.private.accounts import Account
 from recorder.simulator.private.desk import Desk
 from recorder.simulator.private.orders import Order, StopOrder
 from recorder.simulator.private.positions import Position, Trigger
 from recorder.simulator.private.terms import Terms
-from recorder.simulator.private.units import MONEY_PREC, units
+from recorder.simulator.private.units import MONEY_PREC, ONE, units
 from recorder.simulator.refused import RefusedError
 
 Params: TypeAlias = Mapping[str, str]
 NOTHING: Final = ("", "-", "--", "0")
 """What stands for no price."""
+SINGLE: Final = frozenset((*SIGNED, "page", "page_size")) | {
+    name for each in (*ACCOUNT, *TRADING) for name in (*each.required, *each.optional)
+}
+"""Every field that some call or the signature has; each is one value."""
+YES: Final = ("", "true", "1")
+NO: Final = ("false", "0")
 MAX_PAGE: Final = 1_000_000
 MAX_PAGE_SIZE: Final = 100
 DEFAULT_PAGE: Final = 1
@@ -30,22 +38,35 @@ US: Final = 1_000_000
 
 def read_body(body: bytes) -> dict[str, str]:
     """The fields of a form or of a JSON object, whatever the header calls it. Raises RefusedError."""
-    text = body.decode(errors="replace").strip()
+    text = body.decode("utf-8-sig", errors="replace").strip()
     if not text.startswith("{"):
         return dict(parse_qsl(text, keep_blank_values=True))
     try:
-        found = json.loads(text, parse_float=str, parse_int=str, parse_constant=str)
+        found = json.loads(text, parse_float=_number, parse_int=str, parse_constant=str)
     except (ValueError, RecursionError):
         raise RefusedError(refusals.PARAMETER_ERROR, "parameter error: the body is not JSON") from None
-    return {name: _text(name, value) for name, value in found.items() if value is not None}
+    return {name: _text(value) for name, value in found.items() if _is_single(name, value)}
 
 
-def _text(name: str, value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, str):
-        raise RefusedError(refusals.PARAMETER_ERROR, f"parameter error: {name} is not a single value")
-    return value
+def _number(text: str) -> str:
+    """2.0 and 2e0 are the number 2, as some clients write a side or an id."""
+    whole = units(text, 0)
+    return text if whole is None else str(whole)
+
+
+def _is_single(name: str, value: object) -> bool:
+    """Whether a field is given. One that no call knows costs nothing, whatever it holds."""
+    if value is None:
+        return False
+    if isinstance(value, list | dict):
+        if name in SINGLE:
+            raise RefusedError(refusals.PARAMETER_ERROR, f"parameter error: {name} is not a single value")
+        return False
+    return True
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +100,10 @@ def _time(params: Params, name: str, default: int, code: int) -> int:
     text = params.get(name, "")
     if text in ("", "0"):
         return default
-    whole = text.partition(".")[0]
-    if not whole.isdecimal() or not whole.isascii() or int(whole[:20]) > MAX_TIME_S:
+    found = units(text, MONEY_PREC)
+    if found is None or not 0 <= found <= MAX_TIME_S * ONE:
         raise RefusedError(code, f"{name} error: give seconds since the epoch")
-    return int(whole)
+    return found // ONE
 
 
 def market_of(desk: Desk, params: Params) -> Terms:
@@ -178,6 +199,14 @@ def take_profit_of(terms: Terms, params: Params) -> Trigger | None:
     return trigger_of(terms, params, "take_profit", refusals.TAKE_PROFIT_ERROR)
 
 
+def is_stop_of(params: Params) -> bool:
+    """Whether an order brings a stop loss or a take profit; what prices it has says so where it does not."""
+    text = params.get("is_stop", "").lower()
+    if text not in (*YES, *NO):
+        raise RefusedError(refusals.PARAMETER_ERROR, "parameter error: is_stop is neither true nor false")
+    return text in YES
+
+
 def _id(params: Params, name: str, code: int) -> int:
     text = params.get(name, "")
     if not text.isdecimal() or not text.isascii() or len(text) > 25:
@@ -192,9 +221,14 @@ def order_id_of(params: Params) -> int:
 def client_oid_of(params: Params) -> str:
     """The client's own name of an order; none where it gave none."""
     text = params.get("client_oid", "")
-    if len(text) > MAX_CLIENT_OID:
+    if len(text) > MAX_CLIENT_OID or not _is_text(text):
         raise RefusedError(refusals.PARAMETER_ERROR, f"client_oid error: at most {MAX_CLIENT_OID} characters")
     return text
+
+
+def _is_text(text: str) -> bool:
+    """Whether it can be told again: JSON's escapes can write halves of characters."""
+    return not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def resting_order(account: Account, terms: Terms, params: Params) -> Order:

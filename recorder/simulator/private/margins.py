@@ -13,7 +13,8 @@ from recorder.simulator.refused import RefusedError
 def set_leverage(
     desk: Desk, account: Account, terms: Terms, leverage: int, position_type: PositionType
 ) -> None:
-    """How orders of a market open from now on; an open position is put to the new leverage at once.
+    """How orders of a market open from now on; an open position is put to the new leverage at once, and what
+    waits for a price will be placed with it.
 
     Raises RefusedError while orders rest there (they hold what their leverage wants), for a position of the
     other type, and where the margin is not there or more is held than the leverage allows.
@@ -30,6 +31,8 @@ def set_leverage(
             raise RefusedError(refusals.POSITION_TYPE_ERROR, "position type error: close the position first")
         _releverage(desk, account, position, leverage)
     account.settings[terms.market] = (leverage, position_type)
+    for stop in account.stops_of(terms.market):
+        stop.leverage, stop.position_type = leverage, position_type
 
 
 def _releverage(desk: Desk, account: Account, position: Position, leverage: int) -> None:

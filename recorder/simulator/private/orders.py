@@ -51,7 +51,8 @@ class Order:
 
 @dataclass(slots=True)
 class StopOrder:
-    """An order that waits for a price. `rising` where the price has to come from below."""
+    """An order that waits for a price. `rising` where the price has to come from below. Its leverage and
+    position type are the market's setting, which it follows until it ends."""
 
     id: int
     user_id: int

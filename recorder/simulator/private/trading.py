@@ -18,8 +18,6 @@ from recorder.simulator.private.terms import Terms
 from recorder.simulator.private.units import MONEY_PREC, units
 from recorder.simulator.refused import RefusedError
 
-NO: Final = ("false", "0", "no")
-
 
 def _limit(desk: Desk, account: Account, params: Params) -> Any:
     terms = asked.market_of(desk, params)
@@ -35,10 +33,12 @@ def _market(desk: Desk, account: Account, params: Params) -> Any:
 
 
 def _placed(desk: Desk, account: Account, wish: Wish, params: Params) -> Any:
-    stop_loss, take_profit = None, None
-    if params.get("is_stop", "").lower() not in NO:
-        stop_loss = asked.stop_loss_of(wish.terms, params)
-        take_profit = asked.take_profit_of(wish.terms, params)
+    """`is_stop` says whether the order brings a stop loss or a take profit: where it says no, the prices that
+    came with it are read, and a wrong one is refused, but not set."""
+    stop_loss = asked.stop_loss_of(wish.terms, params)
+    take_profit = asked.take_profit_of(wish.terms, params)
+    if not asked.is_stop_of(params):
+        stop_loss = take_profit = None
     name = asked.client_oid_of(params)
     wish = replace(wish, stop_loss=stop_loss, take_profit=take_profit, client_oid=name)
     return ordering.place(desk, account, wish).id

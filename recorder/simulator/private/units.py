@@ -4,7 +4,8 @@ The wire tells up to 20 decimals. A price times a quantity has at most 13 of the
 rate's product at most 8 more, so what is cut off is below the last digit that the venue itself has.
 """
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from typing import Final
 
 from recorder.simulator.decimals import fixed, plain
@@ -17,18 +18,17 @@ RATE_PREC: Final = 8
 SHOWN: Final = 4
 """Decimals to which the venue cuts most sums that it tells."""
 MAX_DIGITS: Final = 40
+PLAIN: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+"""ASCII digits, as JSON writes numbers: `Decimal` takes spaces, underscores and other scripts' too."""
 
 
 def units(text: str, precision: int) -> int | None:
     """A decimal as a whole number of 10^-precision; None where it is none, or finer than that."""
-    if len(text) > MAX_DIGITS:
+    if len(text) > MAX_DIGITS or not PLAIN.fullmatch(text):
         return None
-    try:
-        sign, digits, exponent = Decimal(text).as_tuple()
-    except InvalidOperation:
-        return None
+    sign, digits, exponent = Decimal(text).as_tuple()
     if not isinstance(exponent, int) or abs(exponent) > MAX_DIGITS:
-        return None  # not a number, or beyond all measure
+        return None  # beyond all measure
     shift = exponent + precision
     whole = int("".join(map(str, digits)))
     if shift < 0:

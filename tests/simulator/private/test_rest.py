@@ -161,6 +161,53 @@ async def test_what_real_clients_send_is_taken(simulated, signed, how):
         assert (await me.data("order/pending"))["count"] == 1
 
 
+async def test_what_a_json_client_adds_to_an_order_does_not_fail_it(simulated, signed):
+    async with simulated(markets=1, accounts=1, limits=False) as client:
+        me = signed(client)
+        wish = {"market": "BTCUSDT", "side": 2.0, "quantity": 0.01, "tags": ["x"], "meta": {"a": 1}}
+        body = b"\xef\xbb\xbf" + json.dumps({**wish, **me.signature()}).encode()
+        sent = {"data": body, "headers": {"Content-Type": "application/json"}}
+        assert (await me.call("POST", "v2/order/market", **sent))["code"] == 0
+        body = await me.call("POST", "v2/order/market", json={**wish, "side": [2], **me.signature()})
+        assert body["code"] == 80_005
+
+
+async def test_a_name_that_is_no_text_is_refused(simulated, signed):
+    async with simulated(markets=1, accounts=1) as client:
+        me = signed(client)
+        wish = {"market": "BTCUSDT", "side": 2, "quantity": "0.01", "client_oid": "\ud800"}
+        body = await me.call("POST", "v2/order/market", json={**wish, **me.signature()})
+        assert body["code"] == 80_005
+
+
+STOPS = {"stop_loss_price": "80000", "take_profit_price": "120000"}
+
+
+@pytest.mark.parametrize(
+    ("is_stop", "code", "price"),
+    [
+        ({}, 0, "80000"),
+        ({"is_stop": True}, 0, "80000"),
+        ({"is_stop": ""}, 0, "80000"),
+        ({"is_stop": False}, 0, "-"),
+        ({"is_stop": False, "stop_loss_price": "junk"}, 20_012, None),
+        ({"is_stop": False, "take_profit_price": "junk"}, 20_014, None),
+        ({"is_stop": False, "stop_loss_price_type": 4}, 20_011, None),
+        ({"is_stop": "maybe"}, 80_005, None),
+    ],
+)
+async def test_an_order_that_is_no_stop_has_its_prices_read_but_not_set(
+    simulated, signed, is_stop, code, price
+):
+    async with simulated(markets=1, accounts=1) as client:
+        me = signed(client)
+        sent = {**ORDER, **STOPS, **is_stop}
+        body = await me.call("POST", "v2/order/limit", json={**sent, **me.signature()})
+        assert body["code"] == code, body["msg"]
+        orders = (await me.data("order/pending"))["records"]
+        assert [order["stop_loss_price"] for order in orders] == ([price] if price else [])
+
+
 @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
 async def test_a_form_in_parts_that_is_none_is_refused(simulated, signed, kind):
     async with simulated(markets=1, accounts=1) as client:

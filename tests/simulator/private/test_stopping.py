@@ -1,6 +1,7 @@
 import pytest
 
-from recorder.exchange.enums import OrderStatus, PriceType, Side, StopStatus
+from recorder.exchange.enums import OrderStatus, PositionType, PriceType, Side, StopStatus
+from recorder.simulator.private.margins import set_leverage
 from recorder.simulator.private.positions import Trigger
 from recorder.simulator.private.stopping import StopWish, place_stop, set_triggers
 from recorder.simulator.refused import RefusedError
@@ -67,6 +68,21 @@ def test_one_that_cannot_be_paid_when_its_time_comes_has_failed(floor):
     there.mark(mark + 300)
     assert (order.status, order.order_id) == (StopStatus.FAILED, 0)
     there.audit()
+
+
+def test_a_stop_tells_the_setting_that_its_order_gets(floor):
+    there = floor()
+    mark = there.market.figures.mark
+    set_leverage(there.desk, there.me, there.terms, 50, PositionType.ISOLATED)
+    order, other = (stop(there, Side.BUY, mark + away) for away in (300, 600))
+    set_leverage(there.desk, there.me, there.terms, 5, PositionType.CROSS)
+    assert (order.leverage, order.position_type) == (5, PositionType.CROSS)
+    there.mark(mark + 300)
+    for told in (order, there.me.finished[-1]):
+        assert (told.leverage, told.position_type) == (5, PositionType.CROSS)
+    assert (there.position.leverage, there.position.type) == (5, PositionType.CROSS)
+    set_leverage(there.desk, there.me, there.terms, 10, PositionType.CROSS)
+    assert (order.leverage, other.leverage) == (5, 10)  # what has ended tells what it was placed with
 
 
 def test_a_stop_at_the_price_of_now_is_refused(floor):

@@ -22,6 +22,28 @@ def test_what_is_no_decimal_of_that_precision_is_none(text):
     assert units(text, 2) is None
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1_000",
+        " 3000 ",
+        "3000\n",
+        "\u0663\u0660",
+        "\uff133",
+        "+5",
+        ".5",
+        "5.",
+        "1e",
+        "0x10",
+        "1,5",
+        "--1",
+        "NaN",
+    ],
+)
+def test_only_plain_ascii_digits_are_a_number(text):
+    assert units(text, 2) is None
+
+
 def test_sums_are_cut_towards_zero_as_the_document_cuts_them():
     # 0.922 at 1573.89 is told as 1451.1265, and its fee of 0.0005 as 0.7255
     value = money("1573.89") * 922 // 1000
