@@ -15,11 +15,48 @@ import pytest
 from accounts import MARKET, OTHER, environment, every, exchange_of_one, owner, rows, settled, told_of, trade
 from commands import recorder
 from journals import Lake
+from memory_journal import MemoryJournal
 from venue import until
 
+from recorder.account import account_of
+from recorder.config import load_settings
 from recorder.exchange.enums import Side
+from recorder.exchange.session import Note
 from recorder.journal.reader import Block, JournalReader
 from recorder.simulator.faults import Fault
+
+
+@pytest.fixture
+def task(tmp_path, monkeypatch):
+    """What records an account, of which nothing runs."""
+    monkeypatch.setenv("RECORDER_CLIENT_ID", "client-of-tests")
+    monkeypatch.setenv("RECORDER_CLIENT_KEY", "key-of-tests")
+    settings = load_settings(None, {"data_dir": tmp_path, "rest_url": "http://127.0.0.1:1"})
+    return account_of(settings, MemoryJournal(), set)
+
+
+class TestStreams:
+    """What the status says of the private streams."""
+
+    ORDER, ASSET = [[1, "order"]], [[2, "asset"]]
+
+    def test_a_refused_stream_stands_there_until_it_is_confirmed_itself(self, task):
+        task._heed(Note("refused", {"topics": self.ORDER, "error": "no"}))
+        task._heed(Note("confirmed", {"topics": self.ASSET}))
+        assert task.status()["failures"] == ["streams: refused by the venue: no"]
+        task._heed(Note("confirmed", {"topics": self.ORDER}))
+        assert task.status()["failures"] == []
+
+    def test_what_follows_from_a_signature_that_was_not_taken_is_not_told(self, task):
+        task._heed(Note("denied", {"code": None, "error": "ip not allowed"}))
+        task._heed(Note("refused", {"topics": self.ORDER, "error": "require auth"}))
+        task._heed(Note("confirmed", {"topics": self.ASSET}))
+        [told] = task.status()["failures"]
+        assert told.startswith("streams: ip not allowed: this machine's address is not allowed")
+
+    def test_a_snapshot_is_wanted_once_they_are_confirmed(self, task):
+        task._heed(Note("confirmed", {"topics": self.ORDER}))
+        assert task._wanted.is_set()
 
 
 def start(data_dir, exchange, **more):

@@ -1,5 +1,6 @@
 """Signed calls: who, when and once; told apart when they are denied; nothing of it written down."""
 
+import asyncio
 import json
 import logging
 import traceback
@@ -11,7 +12,14 @@ from venues import ID, KEY, SigningVenue, gateway, said
 from recorder.client import rest as rest_module
 from recorder.client.errors import DeniedError, NoCredentialsError, RestError, TradingNotAllowedError
 from recorder.client.rest import RestClient
-from recorder.exchange.endpoints import ASSET_QUERY, ENDPOINTS, LIMIT_ORDER, MARKET_LIST, POSITION_PENDING
+from recorder.exchange.endpoints import (
+    ASSET_QUERY,
+    ENDPOINTS,
+    LIMIT_ORDER,
+    MARGIN_ADJUSTABLE,
+    MARKET_LIST,
+    POSITION_PENDING,
+)
 from recorder.exchange.refusals import Denial
 from recorder.exchange.signing import Credentials
 
@@ -102,6 +110,18 @@ class TestSigned:
             for _ in range(2):
                 assert (await client.call(POSITION_PENDING)).data == []
         assert asked[1:] == [f"{here}/position/pending"] * 2
+
+    async def test_two_that_are_asked_at_once_both_find_the_other_place(self):
+        async def handler(request):
+            await asyncio.sleep(0.1)
+            if not request.path.startswith("/open/api/2"):
+                raise web.HTTPNotFound
+            return said(0, "success", [])
+
+        async with gateway(handler) as url, RestClient(url, credentials=WHO) as client:
+            asked = {"market": "A", "position_id": "1"}
+            calls = client.call(POSITION_PENDING), client.call(MARGIN_ADJUSTABLE, asked)
+            assert [given.data for given in await asyncio.gather(*calls)] == [[], []]
 
 
 class TestClock:
