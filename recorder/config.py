@@ -188,7 +188,7 @@ class Settings(BaseSettings):
 
     @property
     def credentials(self) -> Credentials | None:
-        """Of the account; None without. Raises ConfigError where one of the two is missing."""
+        """Of the account; None without. Raises ConfigError where one of the two is missing, or no text."""
         given = {
             name: value.get_secret_value() if value is not None else ""
             for name, value in (
@@ -202,6 +202,9 @@ class Settings(BaseSettings):
             raise ConfigError(
                 f"{missing[0]} is not set, though {there} is: an account needs both, or neither"
             )
+        for name, value in given.items():
+            if any("\ud800" <= letter <= "\udfff" for letter in value):  # how Python reads other bytes
+                raise ConfigError(f"{name} is not UTF-8: copy it anew from the exchange's page")
         return Credentials.of(*given.values()) if not missing else None
 
     @property

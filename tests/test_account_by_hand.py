@@ -1,6 +1,7 @@
 """`recorder account`, as a user types it, against the simulated exchange."""
 
 import asyncio
+import os
 import stat
 from collections import Counter
 from decimal import Decimal
@@ -129,6 +130,14 @@ async def test_a_wrong_key_is_said_with_what_to_do(tmp_path):
         (
             {"RECORDER_REST_URL": "http://127.0.0.1:1", "RECORDER_CLIENT_ID": "x"},
             "RECORDER_CLIENT_KEY is not set, though RECORDER_CLIENT_ID is",
+        ),
+        (
+            {
+                "RECORDER_REST_URL": "http://127.0.0.1:1",
+                "RECORDER_CLIENT_ID": "x",
+                "RECORDER_CLIENT_KEY": os.fsdecode(b"k\xff\xfe"),
+            },
+            "RECORDER_CLIENT_KEY is not UTF-8",
         ),
     ],
 )
