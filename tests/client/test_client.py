@@ -162,8 +162,17 @@ def test_a_binary_fraction_is_no_price(value):
         text_of(value)
 
 
-def test_a_candles_period_may_be_any_of_the_documents():
-    assert len(PERIOD_SECONDS) == 10
+@pytest.mark.parametrize(
+    "period", ["1min", "5min", "15min", "30min", "1hour", "4hour", "6hour", "12hour", "1day", "1week"]
+)
+async def test_a_candles_period_may_be_any_of_the_documents(period):
+    async def handler(request):
+        assert request.query["type"] == period
+        return said(0, "success", [])
+
+    async with client_of(handler) as client:
+        assert await client.market.candles(MARKET, period) == []
+    assert period in PERIOD_SECONDS
 
 
 class Listing:
