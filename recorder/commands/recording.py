@@ -162,6 +162,9 @@ def simulate(  # noqa: PLR0913, PLR0917  # one flag a property of the exchange
     account_activity: Annotated[
         float, typer.Option(min=0, max=600, help="Deeds a minute of each account's simulated owner")
     ] = 0.0,
+    funding_interval: Annotated[
+        int, typer.Option(min=0, max=1_440, help="Minutes between settlements, 0: the markets' own hours")
+    ] = 0,
     repeat_nonces: Annotated[
         bool, typer.Option(help="Take a nonce again, as the document's sample code sends it")
     ] = False,
@@ -196,6 +199,7 @@ def simulate(  # noqa: PLR0913, PLR0917  # one flag a property of the exchange
             candle_order=candle_order,
             accounts=accounts if accounts is not None else int(replay is None),
             account_activity=account_activity,
+            funding_interval=funding_interval,
             repeat_nonces=repeat_nonces,
         )
         uvloop.run(_simulate(settings, log))

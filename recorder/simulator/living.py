@@ -2,12 +2,13 @@
 
 import heapq
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any, Final
 
 from recorder.exchange.encoding import encode_push, kline_result, trade_result
 from recorder.exchange.endpoints import PERIOD_SECONDS
 from recorder.exchange.topics import Topic
-from recorder.simulator.catalogue import catalogue, market_spec
+from recorder.simulator.catalogue import MarketSpec, catalogue, market_spec
 from recorder.simulator.market import BookChanged, LivingMarket, Style, Traded
 from recorder.simulator.private.activity import SimulatedOwner
 from recorder.simulator.private.desk import Fees
@@ -42,8 +43,9 @@ class LivingExchange:
         self._next_state = (start_ns // self._state_every + 1) * self._state_every
         self._told: dict[str, Any] = {}
         self._next_rank = settings.markets
+        self._funding_s = settings.funding_interval * 60
         for spec in catalogue(settings.markets, settings.seed):
-            self._add(LivingMarket(spec, start_ns, self._style))
+            self._add(LivingMarket(self._settling(spec), start_ns, self._style))
         self.venue = self._venue(settings, start_ns) if settings.accounts else None
         self._owners = self._owners_of(settings, start_ns)
 
@@ -62,6 +64,10 @@ class LivingExchange:
     def _add(self, market: LivingMarket) -> None:
         self._markets[market.spec.name] = market
         heapq.heappush(self._due, (market.next_ns, market.spec.name))
+
+    def _settling(self, spec: MarketSpec) -> MarketSpec:
+        """The market with the settlements that are asked for."""
+        return replace(spec, funding_s=self._funding_s) if self._funding_s else spec
 
     def begin(self, now_ns: int) -> None:
         """Nothing: the markets live whether anybody looks or not."""
@@ -191,7 +197,7 @@ class LivingExchange:
         self._next_rank += 1
         if spec.name in self._markets:
             return None
-        self._add(LivingMarket(spec, max(now_ns, self._now), self._style, aged=False))
+        self._add(LivingMarket(self._settling(spec), max(now_ns, self._now), self._style, aged=False))
         return spec.name
 
     def delist_market(self, name: str) -> None:

@@ -17,6 +17,7 @@ REPLAY_SPEED: Final = (1.0, 50.0)
 MAX_RATE: Final = 100.0
 MAX_ACCOUNTS: Final = 100
 MAX_ACTIVITY: Final = 600.0
+DAY_MINUTES: Final = 1_440
 FEE: Final = re.compile(r"0(\.0\d{0,7})?")
 
 
@@ -53,6 +54,8 @@ class SimulatorSettings:
     """Accounts with demo credentials made from the seed (`private.keys`); a replay has none."""
     account_activity: float = 0.0
     """How often each account's simulated owner does something, in times a minute; 0: never."""
+    funding_interval: int = 0
+    """Minutes between settlements in every market, counted from midnight UTC; 0: each market's own."""
     maker_fee: str = "0.0002"
     taker_fee: str = "0.0005"
     """Of the value of a fill."""
@@ -74,10 +77,14 @@ class SimulatorSettings:
             ("catch_up_s", 1, 60),
             ("accounts", 0, MAX_ACCOUNTS),
             ("account_activity", 0, MAX_ACTIVITY),
+            ("funding_interval", 0, DAY_MINUTES),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ValueError(f"simulator setting {name} is {value}: give {low:g} to {high:g}")
+        if self.funding_interval and DAY_MINUTES % self.funding_interval:
+            interval = self.funding_interval
+            raise ValueError(f"simulator setting funding_interval is {interval}: give what divides a day")
         for name in ("maker_fee", "taker_fee"):
             value = getattr(self, name)
             if not FEE.fullmatch(value):

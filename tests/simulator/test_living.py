@@ -1,8 +1,11 @@
 import pytest
 
+from recorder.exchange.enums import Side
 from recorder.exchange.messages import parse
 from recorder.exchange.topics import Topic
 from recorder.simulator.living import LivingExchange
+from recorder.simulator.private.accounts import Business
+from recorder.simulator.private.ordering import Wish, place
 from recorder.simulator.settings import SimulatorSettings
 from recorder.simulator.source import Wanted
 
@@ -53,6 +56,22 @@ def test_every_trade_is_written_where_the_record_wants_them():
         for wanted in (Wanted(every_trade=True), Wanted(trade=set(NAMES)))
     ]
     assert trades[0] == trades[1] != []
+
+
+def test_all_markets_settle_at_the_interval_that_is_asked_for_and_charge_accounts():
+    settings = SimulatorSettings(markets=2, accounts=1, funding_interval=2, rate=0.1)
+    exchange = LivingExchange(settings, START)
+    assert exchange.list_market("NEWUSDT", START) == "NEWUSDT"
+    desk = exchange.venue.desk
+    [account] = desk.accounts.values()
+    place(desk, account, Wish(desk.terms("BTCUSDT"), Side.BUY, 100))
+    told = []
+    for second in range(250):
+        exchange.advance(START + second * NS, Wanted())
+        told.append({state["funding_time"] for state in exchange.states().values()})
+    assert [told[second] for second in (0, 1, 60, 61, 119, 120, 121)] == [{n} for n in (2, 1, 1, 0, 0, 2, 1)]
+    charged = [line.time_us for line in account.ledger if line.business is Business.FUNDING]
+    assert charged == [(START // NS + later) * 1_000_000 for later in (120, 240)]
 
 
 def test_states_come_on_each_whole_second_and_hold_every_market():

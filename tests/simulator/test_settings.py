@@ -15,6 +15,9 @@ from recorder.simulator.settings import SimulatorSettings
         ("idle_close_s", 0),
         ("state_s", 0),
         ("candle_s", 61),
+        ("funding_interval", -1),
+        ("funding_interval", 1_441),
+        ("funding_interval", 7),
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_name_with_what_would_be_right(name, value):

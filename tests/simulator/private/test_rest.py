@@ -111,6 +111,19 @@ async def test_an_order_keeps_the_name_that_its_client_gave_it(simulated, signed
         assert body["code"] == 80_005
 
 
+async def test_closing_at_the_market_leaves_what_a_resting_closing_order_holds(simulated, signed):
+    async with simulated(markets=1, accounts=1, limits=False) as client:
+        me = signed(client)
+        high = str(await last_price(client) * Decimal("1.1") // 1)
+        await me.done("order/market", side=2, quantity="0.05", **BTC)
+        named = {"position_id": (await me.data("position/pending"))[0]["position_id"], **BTC}
+        await me.done("position/close/limit", quantity="0.02", price=high, **named)
+        await me.done("position/close/market", **named)
+        [position] = await me.data("position/pending")
+        assert (position["amount"], position["close_left"]) == ("0.0200", "0")
+        assert (await me.post("position/close/market", **named))["code"] == 20_008
+
+
 async def test_the_ledger_adds_up_to_the_balance_on_the_wire(simulated, signed):
     async with simulated(markets=2, accounts=1, limits=False) as client:
         me = signed(client)
