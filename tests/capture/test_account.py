@@ -270,7 +270,7 @@ def test_what_was_open_is_as_whoever_asked_last_says(tmp_path):
 
 
 @pytest.mark.long
-async def test_what_is_new_is_looked_for_again_where_a_round_broke_off(floor):
+async def test_what_is_new_is_looked_for_again_where_it_was_not_answered(floor):
     _, trader, client = floor
     rounds = AccountRounds(client, Asked())
     await rounds.snapshot()
@@ -279,8 +279,7 @@ async def test_what_is_new_is_looked_for_again_where_a_round_broke_off(floor):
     [third] = {market.name for market in await client.market.markets()} - {MARKET, OTHER}
     rounds.asked.touched.add(third)
     asked, client.account.fills = client.account.fills, broken
-    with pytest.raises(RestError):
-        await rounds.snapshot()
+    assert (await rounds.snapshot()).may_pass
     client.account.fills = asked
     assert f"fills {third}" not in rounds.asked.until_s
     assert not (await rounds.snapshot()).unexplained
