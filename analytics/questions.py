@@ -68,6 +68,7 @@ BUILDING_BLOCKS: Final = "Building blocks"
 _BLOCKS: Final = {
     *("funding_minutes", "funding_timeline"),
     *("account_ledger_lines", "account_mids", "account_holdings", "account_positions_last"),
+    *("account_positions_told", "account_position_fills", "account_fill_causes"),
 }
 """Building blocks whose names begin like those that stand on them."""
 

@@ -12,7 +12,7 @@
 --   net_bps | bps | net / turnover
 --   held | base | now; negative: short
 --   profit_unrealised | quote | of that, at the newest mark price
---   slippage_bps | bps | (price - mid_before) / mid_before, + against the account, mean by quantity
+--   slippage_bps | bps | (price - mid_before) / mid_before, + against the account, mean by quantity; without liquidations
 --   fee_bps | bps | fees / turnover
 --   first_fill | time, the venue's clock | of the first fill
 --   last_fill | time, the venue's clock | of the last fill
@@ -31,7 +31,7 @@ WITH facts AS (
         profit,
         fee,
         CAST(quantity AS DOUBLE) AS own,
-        slippage_bps,
+        CASE WHEN cause = 'order' THEN slippage_bps END AS slippage_bps,
         CAST(NULL AS DECIMAL(38, 20)) AS charged,
         CAST(NULL AS DECIMAL(38, 20)) AS held,
         CAST(NULL AS DOUBLE) AS profit_unrealised

@@ -17,7 +17,7 @@
 --   effective_spread_bps | bps | 2 x slippage_bps: + paid, - earned
 --   realised_spread_bps | bps | likewise against the mid 5 s later
 --   impact_bps | bps | 2 x (mid 5 s later - mid_before) / mid_before, + where the market went on the way of the account
---   cost_bps | bps | slippage_bps + fee_bps
+--   cost_bps | bps | slippage_bps + fee / turnover, both of the fills of which the mid before is known
 --   market_volume | base | of all trades of the market, the account's with them
 --   participation | 0 to 1 | quantity / market_volume
 --   market_vwap | quote | of all trades, by quantity
@@ -26,7 +26,7 @@
 --   coverage | 0 to 1 | share of the bucket in which trades were recorded, or repaired; null until it is graded
 -- Source: account_fill_costs, account_fills, closed_minutes, open_trade_minutes, coverage.
 -- Note: a bucket without a fill has no row.
--- Note: what a liquidation closes may be no trade of the market: then participation counts it against a volume without it, and can be above 1.
+-- Note: what a liquidation closes is no decision of the owner, and in none of it: account_fill_costs tells what, by its cause.
 -- Note: market_volume and what is made of it are null where less than 0.95 of the bucket's judged time was observed, as in volume_1m.
 WITH facts AS (
     SELECT
@@ -115,7 +115,7 @@ WITH facts AS (
         realised_spread_bps,
         impact_bps
     FROM account_fill_costs
-    WHERE horizon_s = 5
+    WHERE horizon_s = 5 AND cause = 'order'
 ),
 
 sums AS (
@@ -137,6 +137,8 @@ sums AS (
         sum(CASE WHEN side = 'buy' THEN own * paid END) AS paid,
         sum(CASE WHEN side = 'sell' THEN own * paid END) AS got,
         sum(CASE WHEN slippage_bps IS NOT NULL THEN own END) AS priced,
+        sum(CASE WHEN slippage_bps IS NOT NULL THEN own_turnover END) AS priced_turnover,
+        sum(CASE WHEN slippage_bps IS NOT NULL THEN fee END) AS priced_fee,
         sum(CASE WHEN slippage_bps IS NOT NULL AND role = 'taker' THEN own END) AS taker_priced,
         sum(CASE WHEN slippage_bps IS NOT NULL AND role = 'maker' THEN own END) AS maker_priced,
         sum(own * slippage_bps) AS slippage,
@@ -160,6 +162,8 @@ covered AS (
         covered_seconds / bucket_seconds AS coverage,
         market_turnover / nullif(volume, 0e0) AS vwap,
         1e4 * CAST(fee AS DOUBLE) / CASE WHEN turnover > 0 THEN CAST(turnover AS DOUBLE) END AS fee_bps,
+        1e4 * CAST(priced_fee AS DOUBLE) / CASE WHEN priced_turnover > 0 THEN CAST(priced_turnover AS DOUBLE) END
+            AS priced_fee_bps,
         coalesce(covered_seconds >= greatest(0.95e0 * judged_seconds, 0.1e0 * bucket_seconds), true) AS is_summed
     FROM sums
     WHERE fills > 0
@@ -185,7 +189,7 @@ SELECT
     2 * slippage / nullif(priced, 0e0) AS effective_spread_bps,
     realised / nullif(followed, 0e0) AS realised_spread_bps,
     impact / nullif(followed, 0e0) AS impact_bps,
-    slippage / nullif(priced, 0e0) + fee_bps AS cost_bps,
+    slippage / nullif(priced, 0e0) + priced_fee_bps AS cost_bps,
     CASE WHEN is_summed THEN volume END AS market_volume,
     CASE WHEN is_summed THEN own / nullif(volume, 0e0) END AS participation,
     CASE WHEN is_summed THEN vwap END AS market_vwap,

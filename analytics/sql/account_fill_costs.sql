@@ -12,6 +12,7 @@
 --   turnover | quote | its value, as the venue tells it
 --   fee | quote | paid, likewise
 --   profit | quote | of what it closed, likewise; null where it opened
+--   cause | - | `order` or `liquidation`, as in account_fill_causes: what a liquidation cost is no cost of trading
 --   mid_before | quote | mid of the last book before the fill; null where none stood
 --   mid_after | quote | mid of the last book up to horizon_s after it; null where none stood
 --   slippage_bps | bps | (price - mid_before) / mid_before, + against the account; the same at each horizon
@@ -22,7 +23,7 @@
 --   cost_bps | bps | slippage_bps + fee_bps: all that it cost against the mid
 --   coverage | 0 to 1 | share of the fill's minute in which books were recorded; null until it is graded
 --   grade | A to D | of the fill's minute; null until it is graded
--- Source: account_fills, account_mids, coverage.
+-- Source: account_fill_causes, account_mids, coverage.
 -- Reach: 0 before, 1 after
 -- Note: a figure is null where one of its mids is not known, never guessed from an older one.
 -- Note: of a maker what is + for the account has its sign turned likewise: a maker's slippage is negative, what it earns.
@@ -55,9 +56,10 @@ fills AS (
         turnover,
         fee,
         profit,
+        cause,
         CAST(price AS DOUBLE) AS paid,
         CASE WHEN side = 'buy' THEN 1e4 WHEN side = 'sell' THEN -1e4 END AS way
-    FROM account_fills
+    FROM account_fill_causes
     CROSS JOIN horizons
 ),
 
@@ -87,6 +89,7 @@ SELECT
     priced.turnover,
     priced.fee,
     priced.profit,
+    priced.cause,
     priced.mid_before,
     priced.mid_after,
     priced.slippage_bps,

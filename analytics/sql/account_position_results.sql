@@ -1,170 +1,172 @@
 -- Question: what did each position bring from its opening to its end, and do its fills and its funding add up to that?
 -- Grain: position.
 -- Units:
---   position_id | - | the venue's id
---   ts_event | time, the venue's clock | when it was opened
---   ts_updated | time, the venue's clock | when it changed last, as told last
+--   ts_event | time, the venue's clock | when it was opened; of one that was never told, its first fill
+--   ts_updated | time, the venue's clock | when it changed last, as told, or by its last fill
+--   ts_closed | time, the venue's clock | when it ended; null where it is open, or no record tells
+--   seconds_held | s | from ts_event to ts_closed
+--   position_id | - | the venue's id; null where neither a position nor an order tells
 --   side | - | `long` or `short`
---   position_type | - | `isolated` or `cross`
---   status | - | `open`; `closed` or `liquidated`, as a push told; `ended`: not there any more, and no push told how
---   quantity | base | held, as told last; negative: short, 0 where it has ended
+--   position_type | - | `isolated` or `cross`; null where never told
+--   status | - | `open`; `closed` or `liquidated`, as a push or the last fill tells; `ended`: not there any more, and no push told how
+--   told | - | how often answers and pushes told of it; 0: known by its fills alone
+--   quantity | base | held, as told last and with the fills since; negative: short, 0 where it has ended
 --   quantity_max | base | the most it has held; null where no push told
---   fills | - | of the market from its opening to its last change
---   profit_of_fills | quote | of what they closed
+--   entry_price | quote | mean price of the fills that opened it, by quantity; null where some are missing
+--   exit_price | quote | mean price of those that closed it, likewise
+--   fills | - | its own, as in account_position_fills
+--   quantity_missing | base | quantity less what its fills bought and sold: 0 where all of them are recorded
+--   profit_of_fills | quote | of what the recorded ones closed
 --   fees | quote | paid for them
 --   funding | quote | charged at its settlements by the ledger, as in account_funding; negative: paid
---   net | quote | profit_of_fills - fees + funding
+--   net | quote | profit_of_fills - fees + funding; null where quantity_missing is not 0, for it would be a part
 --   profit_realised | quote | closed profits, fees and funding, as the push of its last change tells; null where none did
 --   difference | quote | profit_realised - net: 0 where all was recorded, to the decimals that fills are told to
--- Source: account_positions, account_fills, account_funding, account_positions_last, account_answers.
+-- Source: account_position_fills, account_positions_told, account_funding, account_answers.
 -- Reach: all
--- Note: this venue keeps one position for each market and account: the fills of the market from its opening to its last change are its
---       own. Of those at the very instant at which one ends and the next begins, each is of the one on whose side it opens or against
---       which it closes; of two on the same side what closes is of the first, what opens of the second.
+-- Note: a position is not told where pushes were missed, and its fills are asked for all the same: so it has the fills from after its last
+--       told change, too, and one that was never told has a row by its fills.
+-- Note: fills that miss in pairs, an opening and a closing of one quantity, leave quantity_missing at 0; difference tells of them.
+-- Note: over the positions of a market net adds up to that of account_by_market where no row has a quantity_missing.
+-- Note: funding is of the position that was opened last before the settlement. One that was never told is open if nothing later was told
+--       of its market, and no answer about all positions came more than 5 s after its last fill.
 -- Note: net is without what the venue takes or gives in a liquidation beside the loss, which the ledger tells without a market
 --       (liquidation of account_pnl_1d).
 -- Note: difference is null where fills have not been asked for up to its last change.
-WITH told AS (
-    SELECT
-        *,
-        row_number() OVER (PARTITION BY market, position_id ORDER BY ts_recv DESC, seq DESC) AS version,
-        row_number() OVER (
-            PARTITION BY market, position_id, profit_realised IS NULL ORDER BY ts_updated DESC, ts_recv DESC, seq DESC
-        ) AS pushed_version
-    FROM account_positions
-    WHERE position_id IS NOT NULL AND ts_created IS NOT NULL
-),
-
-positions AS (
+WITH of_fills AS (
     SELECT
         market,
-        position_id,
-        min(ts_created) AS ts_opened,
-        max(ts_updated) AS ts_updated,
-        max(CASE WHEN version = 1 THEN side END) AS side,
-        max(CASE WHEN version = 1 THEN position_type END) AS position_type,
-        max(event) AS event,
-        max(CASE WHEN version = 1 THEN CASE WHEN side = 'short' THEN -quantity ELSE quantity END END) AS quantity,
-        max(quantity_max) AS quantity_max,
-        max(CASE WHEN pushed_version = 1 THEN profit_realised END) AS profit_told,
-        max(CASE WHEN profit_realised IS NOT NULL THEN ts_updated END) AS ts_pushed
-    FROM told
-    GROUP BY market, position_id
+        coalesce(position_id, -1) AS key_id,
+        coalesce(untold, 0) AS run,
+        count(*) AS fills,
+        min(ts_event) AS first_fill,
+        max(ts_event) AS last_fill,
+        max(position_side) AS fill_side,
+        max(closes_id) AS closes_id,
+        max_by(cause, number) AS last_cause,
+        sum(signed) AS bought,
+        sum(CASE WHEN is_later THEN signed END) AS bought_later,
+        count(CASE WHEN is_later THEN 1 END) AS later,
+        sum(CASE WHEN way = 'opens' THEN abs(CAST(signed AS DOUBLE)) END) AS opened,
+        sum(CASE WHEN way = 'opens' THEN abs(CAST(signed AS DOUBLE)) * CAST(price AS DOUBLE) END) AS opened_for,
+        sum(CASE WHEN way = 'closes' THEN abs(CAST(signed AS DOUBLE)) END) AS closed,
+        sum(CASE WHEN way = 'closes' THEN abs(CAST(signed AS DOUBLE)) * CAST(price AS DOUBLE) END) AS closed_for,
+        sum(profit) AS profit,
+        sum(fee) AS fee
+    FROM account_position_fills
+    GROUP BY market, coalesce(position_id, -1), coalesce(untold, 0)
 ),
 
-ended AS (
+newest AS (
+    SELECT market, max(ts_opened) AS ts_newest
+    FROM account_positions_told
+    GROUP BY market
+),
+
+witnesses AS (
+    SELECT max(unix_micros(ts_recv)) AS answered_us
+    FROM account_answers
+    WHERE call = 'position_pending' AND market IS NULL
+),
+
+known AS (
     SELECT
-        positions.*,
+        coalesce(told.market, of_fills.market) AS market,
+        coalesce(told.position_id, key_id) AS key_id,
+        coalesce(run, 0) AS run,
+        coalesce(told.position_id, closes_id) AS position_id,
+        coalesce(ts_opened, first_fill) AS ts_opened,
+        ts_updated AS ts_told,
+        coalesce(told.side, fill_side) AS side,
+        position_type,
+        status AS status_told,
+        coalesce(told.told, 0) AS told,
+        quantity AS quantity_told,
+        quantity_max,
+        profit_realised,
+        coalesce(fills, 0) AS fills,
+        first_fill,
+        last_fill,
+        last_cause,
+        coalesce(bought, CAST(0 AS DECIMAL(38, 20))) AS bought,
+        coalesce(bought_later, CAST(0 AS DECIMAL(38, 20))) AS bought_later,
+        coalesce(later, 0) AS later,
+        opened_for / opened AS entry_price,
+        closed_for / closed AS exit_price,
+        coalesce(profit, CAST(0 AS DECIMAL(38, 20))) AS profit_of_fills,
+        coalesce(fee, CAST(0 AS DECIMAL(38, 20))) AS fees
+    FROM account_positions_told AS told
+    FULL OUTER JOIN of_fills ON of_fills.market = told.market AND of_fills.key_id = told.position_id
+),
+
+held_now AS (
+    SELECT
+        known.*,
         CASE
-            WHEN positions.event = 4 THEN 'liquidated'
-            WHEN positions.event = 3 THEN 'closed'
-            WHEN is_held AND newest.position_id = positions.position_id THEN 'open'
+            WHEN told > 0 THEN CAST(quantity_told AS DECIMAL(36, 20)) + CAST(bought_later AS DECIMAL(36, 20))
+            ELSE CAST(bought AS DECIMAL(36, 20))
+        END AS held,
+        CASE
+            WHEN told > 0 THEN status_told
+            WHEN first_fill <= ts_newest OR unix_micros(last_fill) < answered_us - 5000000 THEN 'ended'
+            ELSE 'open'
+        END AS status_before
+    FROM known
+    LEFT JOIN newest ON newest.market = known.market
+    CROSS JOIN witnesses
+),
+
+judged AS (
+    SELECT
+        *,
+        CASE
+            WHEN status_before IN ('closed', 'liquidated') THEN status_before
+            WHEN status_before = 'open' AND held <> 0 AND (held > 0) = (side = 'long') THEN 'open'
+            WHEN held = 0 AND last_cause = 'liquidation' THEN 'liquidated'
             ELSE 'ended'
         END AS status
-    FROM positions
-    LEFT JOIN account_positions_last AS newest ON newest.market = positions.market
+    FROM held_now
 ),
 
-events AS (
-    SELECT
-        market,
-        unix_micros(ts_opened) AS at_us,
-        0 AS turn,
-        position_id,
-        side,
-        unix_micros(ts_updated) AS until_us,
-        lag(position_id) OVER one_by_one AS before_id,
-        lag(side) OVER one_by_one AS before_side,
-        lag(unix_micros(ts_updated)) OVER one_by_one AS before_until_us,
-        CAST(NULL AS DECIMAL(38, 20)) AS profit,
-        CAST(NULL AS DECIMAL(38, 20)) AS fee
-    FROM ended
-    WINDOW one_by_one AS (PARTITION BY market ORDER BY ts_opened, position_id)
-    UNION ALL
-    SELECT
-        market,
-        unix_micros(ts_event) AS at_us,
-        1 AS turn,
-        NULL AS position_id,
-        CASE WHEN (side = 'buy') = (profit IS NULL) THEN 'long' ELSE 'short' END AS side,
-        NULL AS until_us,
-        NULL AS before_id,
-        NULL AS before_side,
-        NULL AS before_until_us,
-        profit,
-        fee
-    FROM account_fills
-),
-
-numbered AS (
+counted AS (
     SELECT
         *,
-        row_number() OVER (PARTITION BY market ORDER BY at_us, turn, position_id) AS number
-    FROM events
+        CASE WHEN status = 'open' THEN held ELSE CAST(0 AS DECIMAL(38, 20)) END AS quantity,
+        CASE WHEN status = 'open' THEN CAST(held AS DECIMAL(36, 20)) ELSE CAST(0 AS DECIMAL(36, 20)) END
+        - CAST(bought AS DECIMAL(36, 20)) AS quantity_missing
+    FROM judged
 ),
 
-following AS (
+openings AS (
+    SELECT market, unix_micros(ts_settled) AS at_us, 0 AS turn, NULL AS key_id, NULL AS run, charged
+    FROM account_funding
+    WHERE market IS NOT NULL AND charged IS NOT NULL
+    UNION ALL
+    SELECT market, unix_micros(ts_opened) AS at_us, 1 AS turn, key_id, run, CAST(0 AS DECIMAL(38, 20)) AS charged
+    FROM counted
+),
+
+in_turn AS (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY market ORDER BY at_us, turn, run, key_id) AS number
+    FROM openings
+),
+
+charged_to AS (
     SELECT
         market,
-        at_us,
-        turn,
-        side,
-        profit,
-        fee,
-        max_by(position_id, CASE WHEN turn = 0 THEN number END) OVER so_far AS newest_id,
-        max_by(side, CASE WHEN turn = 0 THEN number END) OVER so_far AS newest_side,
-        max_by(at_us, CASE WHEN turn = 0 THEN number END) OVER so_far AS newest_us,
-        max_by(until_us, CASE WHEN turn = 0 THEN number END) OVER so_far AS until_us,
-        max_by(before_id, CASE WHEN turn = 0 AND before_id IS NOT NULL THEN number END) OVER so_far AS before_id,
-        max_by(before_side, CASE WHEN turn = 0 AND before_id IS NOT NULL THEN number END) OVER so_far AS before_side,
-        max_by(before_until_us, CASE WHEN turn = 0 AND before_id IS NOT NULL THEN number END) OVER so_far
-            AS before_until_us
-    FROM numbered
+        charged,
+        max_by(key_id, CASE WHEN turn = 1 THEN number END) OVER so_far AS key_id,
+        max_by(run, CASE WHEN turn = 1 THEN number END) OVER so_far AS run
+    FROM in_turn
     WINDOW so_far AS (PARTITION BY market ORDER BY number ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 ),
 
-owned AS (
-    SELECT
-        market,
-        profit,
-        fee,
-        CASE
-            WHEN
-                newest_us = at_us
-                AND before_until_us >= at_us
-                AND CASE WHEN before_side <> newest_side THEN side = before_side ELSE profit IS NOT NULL END
-                THEN before_id
-            WHEN until_us >= at_us AND (newest_us < at_us OR coalesce(side = newest_side, TRUE)) THEN newest_id
-        END AS position_id
-    FROM following
-    WHERE turn = 1
-),
-
-of_fills AS (
-    SELECT market, position_id, count(*) AS fills, sum(profit) AS profit_of_fills, sum(fee) AS fees
-    FROM owned
-    WHERE position_id IS NOT NULL
-    GROUP BY market, position_id
-),
-
 of_funding AS (
-    SELECT market, position_id, sum(charged) AS funding
-    FROM account_funding
-    WHERE charged IS NOT NULL
-    GROUP BY market, position_id
-),
-
-results AS (
-    SELECT
-        ended.*,
-        CASE WHEN ts_pushed = ended.ts_updated AND status <> 'ended' THEN profit_told END AS profit_realised,
-        coalesce(fills, 0) AS fills,
-        coalesce(profit_of_fills, CAST(0 AS DECIMAL(38, 20))) AS profit_of_fills,
-        coalesce(fees, CAST(0 AS DECIMAL(38, 20))) AS fees,
-        coalesce(funding, CAST(0 AS DECIMAL(38, 20))) AS funding
-    FROM ended
-    LEFT JOIN of_fills ON of_fills.market = ended.market AND of_fills.position_id = ended.position_id
-    LEFT JOIN of_funding ON of_funding.market = ended.market AND of_funding.position_id = ended.position_id
+    SELECT market, key_id, run, sum(charged) AS funding
+    FROM charged_to
+    GROUP BY market, key_id, run
 ),
 
 asked AS (
@@ -176,32 +178,56 @@ asked AS (
 
 summed AS (
     SELECT
-        results.*,
+        counted.*,
         ts_asked,
-        CAST(profit_of_fills AS DECIMAL(36, 20)) - CAST(fees AS DECIMAL(36, 20)) + CAST(funding AS DECIMAL(36, 20)) AS net
-    FROM results
-    LEFT JOIN asked ON asked.market = results.market
+        coalesce(funding, CAST(0 AS DECIMAL(38, 20))) AS funding,
+        CASE
+            WHEN quantity_missing = 0
+                THEN
+                    CAST(profit_of_fills AS DECIMAL(36, 20))
+                    - CAST(fees AS DECIMAL(36, 20))
+                    + CAST(coalesce(funding, CAST(0 AS DECIMAL(38, 20))) AS DECIMAL(36, 20))
+        END AS net,
+        CASE
+            WHEN status = 'open' THEN NULL
+            WHEN status_before IN ('closed', 'liquidated') THEN ts_told
+            WHEN quantity_missing = 0 THEN last_fill
+        END AS ts_closed,
+        CASE WHEN status <> 'ended' AND later = 0 THEN profit_realised END AS realised
+    FROM counted
+    LEFT JOIN of_funding
+        ON
+            of_funding.market = counted.market
+            AND of_funding.key_id = counted.key_id
+            AND of_funding.run = counted.run
+    LEFT JOIN asked ON asked.market = counted.market
 )
 
 SELECT
     market,
     CAST(ts_opened AS DATE) AS date,
     ts_opened AS ts_event,
-    ts_updated,
+    greatest(coalesce(ts_told, last_fill), coalesce(last_fill, ts_told)) AS ts_updated,
+    ts_closed,
+    (unix_micros(ts_closed) - unix_micros(ts_opened)) / 1e6 AS seconds_held,
     position_id,
     side,
     position_type,
     status,
-    CASE WHEN status = 'ended' THEN CAST(0 AS DECIMAL(38, 20)) ELSE quantity END AS quantity,
+    told,
+    quantity,
     quantity_max,
+    CASE WHEN quantity_missing = 0 THEN entry_price END AS entry_price,
+    CASE WHEN quantity_missing = 0 THEN exit_price END AS exit_price,
     fills,
+    quantity_missing,
     profit_of_fills,
     fees,
     funding,
     net,
-    profit_realised,
+    realised AS profit_realised,
     CASE
-        WHEN coalesce(ts_updated <= ts_asked, TRUE)
-            THEN CAST(profit_realised AS DECIMAL(36, 20)) - CAST(net AS DECIMAL(36, 20))
+        WHEN coalesce(ts_told <= ts_asked, TRUE)
+            THEN CAST(realised AS DECIMAL(36, 20)) - CAST(net AS DECIMAL(36, 20))
     END AS difference
 FROM summed;

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from account_lakes import RandomOwner, add_rows, fill, order
+from account_lakes import RandomOwner, add_rows, fill, line, order, position
 from asked_lakes import fill as fill_market
 from asked_lakes import graded, lake_at, rows_as
 from lakedays import DAY_US, HOUR_US, MINUTE_US, SECOND_US, book, trade
@@ -142,6 +142,56 @@ def test_participation_in_a_volume_that_was_not_seen_is_null(tmp_path):
 def test_a_minute_in_which_only_others_traded_has_no_row(tmp_path):
     lake = lake_of(tmp_path, (), [trade(NOON, 1)], [graded(720)])
     assert rows(lake, "SELECT * FROM account_execution_1m") == []
+
+
+def test_what_a_bucket_cost_is_the_slippage_and_the_fees_of_the_same_fills(tmp_path):
+    own = [fill(NOON, 1, 101, fee=0.101, order_id=1), fill(NOON + 30 * MINUTE_US, 1, 100, fee=5, order_id=2)]
+    [row] = rows(lake_of(tmp_path, BOOKS, account_fills=own), "SELECT * FROM account_execution_1h")
+    assert row["priced_share"] == 0.5
+    assert row["cost_bps"] == pytest.approx(110.0, rel=1e-12)
+    assert row["fee_bps"] == pytest.approx(1e4 * 5.101 / 201, rel=1e-12)
+
+
+# --- liquidations -------------------------------------------------------------------------------------------
+
+
+def causes(data_dir, fills, **told):
+    lake = lake_of(data_dir, BOOKS, account_fills=fills, **told)
+    found = rows(lake, "SELECT cause FROM account_fill_causes ORDER BY order_id")
+    return [row["cause"] for row in found], lake
+
+
+def test_what_closes_where_a_push_tells_of_a_liquidation_is_no_order_of_the_owner(tmp_path):
+    own = [
+        fill(NOON, 1, 101, order_id=1),
+        fill(NOON, -3, 90, profit=-9, order_id=2),
+        fill(NOON, 1, 101, profit=1, order_id=3),
+        fill(NOON, -3, 90, profit=-9, order_id=4, market="BBB"),
+        fill(NOON + 3 * SECOND_US, -3, 90, profit=-9, order_id=5),
+    ]
+    pushed = [position(NOON, 0, realised=-9, event=4)]
+    found, lake = causes(tmp_path, own, account_positions=pushed)
+    assert found == ["order", "liquidation", "order", "order", "order"]
+    query = "SELECT fills, quantity FROM account_execution_1h WHERE market = 'AAA'"
+    assert rows(lake, query) == [{"fills": 3, "quantity": 5}]
+
+
+def test_a_line_of_liquidation_tells_of_one_where_no_fee_or_another_type_does_too(tmp_path):
+    own = [
+        fill(NOON, -3, 90, profit=-9, order_id=1),
+        fill(NOON, -3, 90, profit=-9, fee=0.1, order_id=2, filled_type=2),
+        fill(NOON, -3, 90, profit=-9, fee=0.1, order_id=3, filled_type=1),
+        fill(NOON + MINUTE_US, -3, 90, profit=-9, order_id=4, filled_type=2),
+    ]
+    found, _ = causes(tmp_path, own, account_ledger=[line(NOON, 1, "Liquidation", -1, 9)])
+    assert found == ["liquidation", "liquidation", "order", "order"]
+
+
+def test_the_slippage_of_a_market_is_without_its_liquidations(tmp_path):
+    own = [fill(NOON, 1, 101, order_id=1), fill(NOON, -1, 50, profit=-9, order_id=2)]
+    _, lake = causes(tmp_path, own, account_positions=[position(NOON, 0, realised=-9, event=4)])
+    [row] = rows(lake, "SELECT fills, slippage_bps FROM account_by_market")
+    assert (row["fills"], row["slippage_bps"]) == (2, pytest.approx(100.0))
 
 
 # --- orders -------------------------------------------------------------------------------------------------
