@@ -51,7 +51,7 @@ async def trade(client, market=MARKET, rounds=1):
     """Buys and sells, a limit order that rests, one that is cancelled, and stops."""
     trading = client.trading
     await client.market.markets()
-    last = Decimal((await client.market.state(market))["last"])
+    last = Decimal((await client.market.state(market)).last)
     low, high = (str((last * share).quantize(Decimal(1))) for share in (Decimal("0.8"), Decimal("1.2")))
     await trading.set_leverage(market, "10", PositionType.ISOLATED)
     for _ in range(rounds):

@@ -51,8 +51,9 @@ async def play(client):
     assert {market.name for market in await client.market.markets()} > {MARKET}
     await client.market.candles(MARKET)
     await client.market.trades(MARKET)
-    last = Decimal((await client.market.state(MARKET))["last"])
-    assert MARKET in await client.market.states()
+    last = Decimal((await client.market.state(MARKET)).last)
+    states = await client.market.states()
+    assert (states[MARKET].market, type(states[MARKET].funding_time)) == (MARKET, int)
     book = await client.market.book(MARKET)
     low, high = (str((Decimal(book.bids[0][0]) * share).quantize(Decimal(1))) for share in
                  (Decimal("0.9"), Decimal("1.1")))  # fmt: skip

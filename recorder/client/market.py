@@ -1,11 +1,9 @@
-"""The public calls, typed: what the venue's records mean is told in `recorder.exchange.pushes` and
-`recorder.exchange.candles`.
+"""The public calls, typed; docs/records.md tells what each field means, and in which unit.
 
 Prices and quantities are the wire's texts, exactly as they came; `float` or `Decimal` makes numbers of them.
 """
 
 from collections import Counter
-from typing import Any
 
 from recorder.client.rest import RestClient
 from recorder.exchange.answers import Market, parse_market_list
@@ -19,7 +17,7 @@ from recorder.exchange.endpoints import (
     MARKET_STATE_ALL,
 )
 from recorder.exchange.fields import ProtocolError
-from recorder.exchange.pushes import Book, Trade, parse_book, parse_states, parse_trade
+from recorder.exchange.pushes import Book, State, Trade, parse_book, parse_trade, read_state, read_states
 
 
 class MarketCalls:
@@ -62,14 +60,21 @@ class MarketCalls:
         data = (await self._rest.call(MARKET_DEPTH, {"market": market, "merge": merge})).data
         return parse_book(data, market)
 
-    async def state(self, market: str) -> dict[str, Any]:
-        """One market's state, the wire's names."""
+    async def state(self, market: str) -> State:
+        """One market's figures now."""
         data = (await self._rest.call(MARKET_STATE, {"market": market})).data
-        return parse_states({market: data})[market]
+        notices: list[str] = []
+        found = read_state(market, data, notices)
+        self._notices.update(notices)
+        return found
 
-    async def states(self) -> dict[str, dict[str, Any]]:
-        """The states of all markets by name."""
-        return parse_states((await self._rest.call(MARKET_STATE_ALL)).data)
+    async def states(self) -> dict[str, State]:
+        """The figures of all markets by name."""
+        data = (await self._rest.call(MARKET_STATE_ALL)).data
+        notices: list[str] = []
+        found = read_states(data, notices)
+        self._notices.update(notices)
+        return found
 
 
 def span(start_s: int | None, end_s: int | None) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Trades, books and states, of pushes and of the endpoints that tell the same."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from recorder.exchange.fields import (
@@ -41,6 +41,48 @@ class Book:
     index_price: str | None
     sign_price: str | None
     time: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A market's figures now, under the wire's names; docs/records.md tells each with its unit.
+
+    Decimals are text, as they came. What the venue leaves out, or writes so that it cannot be read, is None;
+    fields beyond its document are in `more`, as JSON has them. It has no time of its own.
+    """
+
+    market: str
+    last: str | None = None
+    open: str | None = None
+    high: str | None = None
+    low: str | None = None
+    change: str | None = None
+    """(last - open) / open, a fraction."""
+    period: int | None = None
+    """The window of open, high, low, change, volume and amount, in seconds."""
+    volume: str | None = None
+    """In base units."""
+    amount: str | None = None
+    """Turnover, in quote units."""
+    sign_price: str | None = None
+    """The mark price."""
+    index_price: str | None = None
+    position_amount: str | None = None
+    """Open interest, in base units."""
+    funding_rate_last: str | None = None
+    """A fraction an interval, as the other two: charged at the last settlement."""
+    funding_rate_next: str | None = None
+    """What the next settlement will charge."""
+    funding_rate_predict: str | None = None
+    """An estimate for the settlement after the next."""
+    funding_time: int | None = None
+    """Minutes to the next settlement."""
+    insurance: str | None = None
+    """The insurance fund, in quote units."""
+    sell_total: str | None = None
+    """Sold within the last 1,000 trades, in base units; `buy_total` bought."""
+    buy_total: str | None = None
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +215,38 @@ def parse_states(result: object) -> dict[str, dict[str, Any]]:
         if state.get("funding_time") is not None:
             integer(state["funding_time"], "state.funding_time")
     return result
+
+
+def read_state(market: str, item: object, notices: list[str]) -> State:
+    """One market's state. What is odd in it costs its field and is told, and so is what it has beyond the
+    document. Raises ProtocolError where it is no object."""
+    if not isinstance(item, dict):
+        raise ProtocolError("state is not an object")
+    values: dict[str, Any] = {}
+    for name in STATE_FIELDS[1:]:
+        read = optional_decimal if name in STATE_DECIMALS else _optional_integer
+        try:
+            values[name] = read(item.get(name), f"state.{name}")
+        except ProtocolError as error:
+            notices.append(str(error))
+    notices += unknown_fields(item, STATE_FIELDS, "state")
+    more = {name: value for name, value in item.items() if name not in STATE_FIELDS}
+    return State(market=market, **values, more=more)
+
+
+def _optional_integer(value: object, where: str) -> int | None:
+    return None if value is None else integer(value, where)
+
+
+def read_states(result: object, notices: list[str]) -> dict[str, State]:
+    """The states of all markets by name; one that is no object is told and left out. Raises ProtocolError
+    where there are no markets."""
+    if not isinstance(result, dict) or not result:
+        raise ProtocolError("state is not an object of markets")
+    found: dict[str, State] = {}
+    for market, item in result.items():
+        try:
+            found[market] = read_state(market, item, notices)
+        except ProtocolError as error:
+            notices.append(str(error))
+    return found

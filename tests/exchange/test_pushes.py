@@ -1,6 +1,7 @@
 """Pushes of the four public streams, read and written, against the literal texts of the documents."""
 
 import json
+from dataclasses import fields
 
 import pytest
 from hypothesis import given, settings
@@ -9,24 +10,29 @@ from literal import body, lines, push, refusal
 
 from recorder.exchange.answers import parse_answer
 from recorder.exchange.encoding import book_result, encode_push, trade_result
+from recorder.exchange.fields import ProtocolError
 from recorder.exchange.messages import parse
+from recorder.exchange.pushes import STATE_FIELDS as STATE_FIELD_NAMES
 from recorder.exchange.pushes import (
     Book,
     DepthPush,
+    State,
     StatePush,
     Trade,
     TradePush,
     parse_book,
     parse_states,
     parse_trade,
+    read_state,
+    read_states,
 )
 
 TRADE = Trade(27699216, "ETHUSDT", "1573.89", "0.922", "buy", 1697619536.256684)
 
 
-def changed(fields, **changes):
+def changed(item, **changes):
     """A copy with some fields replaced; `...` takes one out."""
-    return {name: value for name, value in {**fields, **changes}.items() if value is not ...}
+    return {name: value for name, value in {**item, **changes}.items() if value is not ...}
 
 
 TRADE_FIELDS = json.loads(lines("trade")[0])["result"]
@@ -187,6 +193,49 @@ class TestState:
         every = parse_answer(body("state_all")).data
         assert parse_states({"ETHUSDT": one})["ETHUSDT"] == STATE_FIELDS
         assert parse_states(every)["1000SHIBUSDT"]["market"] == "1000SHIBUSDT"
+
+
+class TestReadState:
+    def test_every_field_of_the_document_is_a_field_under_its_own_name(self):
+        names = [each.name for each in fields(State)]
+        assert set(names) == {*STATE_FIELD_NAMES, "more"}
+        assert read_state("ETHUSDT", STATE_FIELDS, notices := []) == State(**STATE_FIELDS)
+        assert notices == []
+
+    def test_decimals_are_the_texts_that_came_and_counts_are_integers(self):
+        state = read_state("ETHUSDT", STATE_FIELDS, [])
+        assert (state.insurance, state.position_amount) == ("10500.45426906585552617850", "2.100")
+        assert (state.funding_time, state.period) == (400, 86_400)
+
+    def test_every_field_may_be_absent_or_stand_for_no_value(self):
+        for item in ({}, dict.fromkeys(STATE_FIELD_NAMES), {"last": "-", "open": "--", "high": ""}):
+            assert read_state("A", item, notices := []) == State(market="A")
+            assert notices == []
+
+    def test_what_the_document_does_not_have_is_kept_and_noticed(self):
+        state = read_state("A", {"last": "1", "deal": {"x": [1]}, "time": 3}, notices := [])
+        assert state.more == {"deal": {"x": [1]}, "time": 3}
+        assert notices == ["unknown field state.deal", "unknown field state.time"]
+
+    def test_what_cannot_be_read_costs_its_field_and_is_noticed(self):
+        odd = {"last": "x", "open": "2", "funding_time": "soon", "period": []}
+        state = read_state("A", odd, notices := [])
+        assert state == State(market="A", open="2")
+        assert notices == [
+            "state.last is not a decimal",
+            "state.period is not an integer",
+            "state.funding_time is not an integer",
+        ]
+
+    def test_of_all_states_one_that_is_none_costs_itself(self):
+        found = read_states({"A": {"last": "1"}, "B": []}, notices := [])
+        assert found == {"A": State(market="A", last="1")}
+        assert notices == ["state is not an object"]
+
+    @pytest.mark.parametrize("result", [None, [], {}, "x"])
+    def test_what_is_no_object_of_markets_is_refused(self, result):
+        with pytest.raises(ProtocolError, match="state is not an object of markets"):
+            read_states(result, [])
 
 
 decimals = st.decimals(allow_nan=False, allow_infinity=False, places=8).map(lambda value: f"{value:f}")
