@@ -67,7 +67,12 @@ def encode_refusal(code: int, message: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """One market's description, the wire's names; decimals as text."""
+    """One market's description, the wire's names; decimals as text. docs/records.md has every field's unit.
+
+    `type` 1 is linear: amounts in base units (`stock`), money in quote units (`money`); others are inverse,
+    and count contracts. `tick_size` is a step of the price, `*_prec` are decimal places, and `limits` are
+    (most held, greatest leverage, maintenance rate).
+    """
 
     name: str
     type: int | None

@@ -1,7 +1,8 @@
-"""What the venue tells of an account, as records.
+"""What the venue tells of an account, as records. docs/records.md has the meaning and unit of every field.
 
-Money is `Decimal`, exactly as it came; times are float seconds. Only what names a record is required: the
-venue leaves fields out, and has more of them than its document says.
+Money is `Decimal`, exactly as it came; times are float seconds. Amounts are in base units, or in contracts
+where a market counts these. Only what names a record is required: the venue leaves fields out, and has more
+of them than its document says. What neither it nor its siblings explain is called undocumented here.
 """
 
 from dataclasses import dataclass
@@ -45,7 +46,11 @@ StopStatusValue: TypeAlias = Annotated[StopStatus | int | None, read_one_of(Stop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asset:
-    """One currency of the account, in its own units. `transfer` is what may be withdrawn."""
+    """One currency of the account, in its own units.
+
+    `balance_total` is `available` + `frozen` (held for orders) + `margin` (of positions), without open
+    profits (`profit_unreal`); `transfer` is what may be withdrawn, `bonus` what the venue gave.
+    """
 
     asset: Annotated[str, read_text]
     available: Money = None
@@ -63,6 +68,11 @@ class Position:
 
     `open_margin`, `mainten_margin` and `roe` are fractions, `liq_price` is where it would be liquidated,
     `bkr_price` where its margin is used up, `adl_sort` its place (1 to 5) in the queue of auto-deleveraging.
+    `open_val` is the value at which it was opened, `margin_amount` what it holds, `mainten_margin_amount` the
+    least that it may hold; `profit_unreal` is open, `profit_real` closed profits with fees and funding;
+    `close_left` is what no order closes yet, `*_max` the most there was, `liq_*` of its liquidation.
+    Undocumented: `profit_clearing`, `*_imply`, `adl_sort_val`, `deal_asset_fee`, `fee_asset`, `finish_type`,
+    `sys`, `total`.
     """
 
     position_id: Annotated[int, read_integer]
@@ -110,8 +120,9 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """An order, whatever has become of it. `left` and `filled` in base units, `deal_stock` and `deal_fee`
-    in quote units; `price` is 0 for a market order, `position_id` 0 unless it closes a position."""
+    """An order, whatever has become of it. `amount`, `left` and `filled` in base units, prices, `deal_stock`
+    (the value of what is filled) and `deal_fee` (paid for it) in quote units; `price` is 0 for a market
+    order, `avg_price` the mean of its fills, `position_id` 0 unless it closes a position."""
 
     order_id: Annotated[int, read_integer]
     market: Annotated[str, read_text]
@@ -137,8 +148,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopOrder:
-    """An order that waits for a price. `order_price` 0 means at the market's; `order_id` is 0 until it is
-    triggered. `contract_order_id` has 19 digits, and is text on the wire."""
+    """An order that waits for a price: `trigger_price`, of the price that `trigger_type` says. `size` in base
+    units, prices in quote units; `order_price` 0 means at the market's, `cut_price` is the last price when it
+    was placed; `order_id` is 0 until it is triggered. `contract_order_id` has 19 digits, and is text on the
+    wire. Undocumented: `contract_order_type`, `entrust_id`."""
 
     contract_order_id: Annotated[str, read_id_text]
     market: Annotated[str, read_text]
@@ -162,7 +175,8 @@ class StopOrder:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fill:
     """One execution of an order. `amount` in base units; `deal_stock`, `deal_fee` and `deal_profit` in quote
-    units. The venue gives no id of its own: order, time, price and amount together name it."""
+    units, the profit being None where it opens. The venue gives no id of its own: order, time, price and
+    amount together name it. Undocumented: `filled_type`, `trade_type`."""
 
     order_id: Annotated[int, read_integer]
     market: Annotated[str, read_text]
@@ -197,7 +211,7 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leverage:
-    """How positions of a market are opened."""
+    """How positions of a market are opened from now on; `leverage` is their value by their margin."""
 
     leverage: Money = None
     position_type: PositionTypeValue = None
@@ -205,7 +219,8 @@ class Leverage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdjustableMargin:
-    """How much margin of a position can be put in (`available`) or taken out, in quote units."""
+    """How much margin of a position can be put in (`available`) or taken out (`max_removable_margin`), and
+    what it holds (`margin_amount`), in quote units; `amount` is the position's, in base units."""
 
     amount: Money = None
     available: Money = None
