@@ -81,7 +81,8 @@ facts AS (
         date,
         timestamp_micros(unix_micros(ts_recv) - unix_micros(ts_recv) % 60000000) AS minute,
         ts_recv,
-        unix_micros(ts_recv) AS place,
+        seq,
+        unix_micros(ts_recv) AS at_us,
         positions,
         gross,
         net,
@@ -93,12 +94,23 @@ facts AS (
         date,
         timestamp_micros(unix_micros(ts_recv) - unix_micros(ts_recv) % 60000000) AS minute,
         NULL AS ts_recv,
-        unix_micros(ts_recv) AS place,
+        seq,
+        unix_micros(ts_recv) AS at_us,
         NULL AS positions,
         NULL AS gross,
         NULL AS net,
-        CAST(balance AS DOUBLE) + coalesce(CAST(profit_unrealised AS DOUBLE), 0e0) AS worth
+        CAST(
+            CAST(balance AS DECIMAL(36, 20)) + coalesce(CAST(profit_unrealised AS DECIMAL(36, 20)), CAST(0 AS DECIMAL(36, 20)))
+            AS DOUBLE
+        ) AS worth
     FROM account_assets
+),
+
+numbered AS (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY asset ORDER BY at_us, seq) AS place
+    FROM facts
 ),
 
 sums AS (
@@ -113,7 +125,7 @@ sums AS (
         max(gross) AS gross_notional_max,
         max_by(worth, CASE WHEN worth IS NOT NULL THEN place END) AS equity,
         count(positions) AS told
-    FROM facts
+    FROM numbered
     GROUP BY asset, date, minute
 )
 

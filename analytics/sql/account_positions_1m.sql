@@ -14,12 +14,13 @@
 --   maintenance_margin | quote | least margin, likewise
 --   margin_ratio | - | maintenance_margin / (margin + profit_unrealised), of an isolated position; at 1 it is liquidated
 --   profit_unrealised | quote | as told last
---   profit_realised | quote | closed profits, fees and funding, as a push told it last in the bucket; null where none did
+--   profit_realised | quote | closed profits, fees and funding of this position, as a push told it last in the bucket; null where none did
 --   liquidation_price | quote | the mark price at which it is liquidated, as told last
 --   to_liquidation_bps | bps | how far the mark price may move against it until then
 --   told | - | how often it was told: by answers and by pushes
 -- Source: account_positions, inverse_markets.
 -- Note: this venue keeps one position for each market and account. A bucket in which nothing was told has no row.
+-- Note: all of a row is of the position that was told last in the bucket, as it was then.
 -- Note: of an inverse market mark_price and notional are null, and what follows from them.
 WITH facts AS (
     SELECT
@@ -38,21 +39,35 @@ sums AS (
         date,
         minute AS bucket,
         max(ts_recv) AS ts_told,
-        max_by(position_id, CASE WHEN position_id IS NOT NULL THEN number END) AS position_id,
-        max_by(side, CASE WHEN side IS NOT NULL THEN number END) AS side,
-        max_by(position_type, CASE WHEN position_type IS NOT NULL THEN number END) AS position_type,
-        max_by(signed, CASE WHEN signed IS NOT NULL THEN number END) AS quantity,
-        max_by(open_price, CASE WHEN open_price IS NOT NULL THEN number END) AS open_price,
-        max_by(leverage, CASE WHEN leverage IS NOT NULL THEN number END) AS leverage,
-        max_by(margin, CASE WHEN margin IS NOT NULL THEN number END) AS margin,
-        max_by(maintenance_margin, CASE WHEN maintenance_margin IS NOT NULL THEN number END) AS maintenance_margin,
-        max_by(profit_unrealised, CASE WHEN profit_unrealised IS NOT NULL THEN number END) AS profit_unrealised,
-        max_by(profit_realised, CASE WHEN profit_realised IS NOT NULL THEN number END) AS profit_realised,
-        max_by(liquidation_price, CASE WHEN liquidation_price IS NOT NULL THEN number END) AS liquidation_price,
-        max(is_inverse) AS is_inverse,
+        max(number) AS last_number,
+        max(CASE WHEN profit_realised IS NOT NULL THEN number END) AS pushed_number,
         count(*) AS told
     FROM facts
     GROUP BY market, date, minute
+),
+
+newest AS (
+    SELECT
+        sums.market,
+        sums.date,
+        bucket,
+        ts_told,
+        facts.position_id,
+        facts.side,
+        facts.position_type,
+        facts.signed AS quantity,
+        facts.open_price,
+        facts.leverage,
+        facts.margin,
+        facts.maintenance_margin,
+        facts.profit_unrealised,
+        CASE WHEN pushed.position_id = facts.position_id THEN pushed.profit_realised END AS profit_realised,
+        facts.liquidation_price,
+        facts.is_inverse,
+        told
+    FROM sums
+    INNER JOIN facts ON facts.market = sums.market AND facts.number = last_number
+    LEFT JOIN facts AS pushed ON pushed.market = sums.market AND pushed.number = pushed_number
 ),
 
 marked AS (
@@ -64,7 +79,7 @@ marked AS (
                     CAST(open_price AS DOUBLE)
                     + CAST(profit_unrealised AS DOUBLE) / CASE WHEN quantity <> 0 THEN CAST(quantity AS DOUBLE) END
         END AS mark_price
-    FROM sums
+    FROM newest
 )
 
 SELECT

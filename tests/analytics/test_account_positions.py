@@ -44,6 +44,12 @@ def test_what_only_pushes_tell_is_that_of_the_last_push(tmp_path):
     assert (row["profit_realised"], row["told"]) == (-1, 2)
 
 
+def test_all_of_a_row_is_of_the_position_that_was_told_last(tmp_path):
+    told = [position(1, 0, realised=-7, event=3), position(2, 5, position_id=2, seq=1, margin=None)]
+    [row] = rows(lake_of(tmp_path, account_positions=told), "SELECT * FROM account_positions_1h")
+    assert (row["position_id"], row["margin"], row["profit_realised"], row["told"]) == (2, None, None, 2)
+
+
 def test_contracts_have_no_value_in_quote(tmp_path):
     lake = lake_of(
         tmp_path, markets=[described("AAA") | {"type": "inverse"}], account_positions=[position(1, 5)]

@@ -97,6 +97,14 @@ def test_an_answer_without_a_position_tells_that_nothing_is_held(tmp_path):
     assert (row["positions"], row["gross_notional"], row["leverage"]) == (0, 0, 0)
 
 
+def test_what_is_told_later_of_one_instant_is_the_equity_as_in_account_equity(tmp_path):
+    worth = [assets(1, amount, seq=seq) for seq, amount in ((4, 7), (9, 2), (8, 5), (3, 9))]
+    answers = [answer(1, "position_pending")]
+    lake = lake_of(tmp_path, [described("AAA")], account_answers=answers, account_assets=worth)
+    query = "SELECT equity FROM account_exposure_1h UNION ALL SELECT equity FROM account_equity_1h"
+    assert rows(lake, query) == [{"equity": 2}] * 2
+
+
 def test_a_push_tells_of_one_position_and_of_no_exposure(tmp_path):
     told = [position(1, 20), position(MINUTE_US, 10, realised=1)]
     assert len(exposed(tmp_path, told, 1)) == 1
