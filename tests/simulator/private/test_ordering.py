@@ -137,6 +137,15 @@ def test_a_closing_order_goes_with_the_position_it_closes(floor):
     there.audit()
 
 
+def test_of_closing_orders_that_have_too_little_to_close_the_newest_goes(floor):
+    there = floor()
+    there.buy(10)
+    older, newer = (there.sell(lots, 990_000, closes=there.position) for lots in (6, 4))
+    there.sell(3)
+    assert (older.status, newer.status) == (OrderStatus.OPEN, OrderStatus.CANCELLED)
+    there.audit()
+
+
 def test_the_type_of_a_position_is_that_of_the_setting(floor):
     there = floor()
     there.me.settings[there.name] = (50, PositionType.CROSS)
