@@ -132,9 +132,12 @@ def drop(desk: Desk, account: Account, order: Order) -> None:
 
 
 def tell_closable(desk: Desk, account: Account, order: Order) -> None:
-    """An order that closes a position has begun or ceased to wait: more or less of it is left to close."""
+    """An order that closes a position has begun or ceased to wait: more or less of it is left to close.
+    Nothing is told while further orders have to go."""
     position = account.positions.get(order.terms.market)
-    if position is not None and position.id == order.position_id:
+    if position is None or position.id != order.position_id:
+        return
+    if account.close_left(position) >= 0:
         tell_position(desk, account, position, Event.CHANGED)
 
 

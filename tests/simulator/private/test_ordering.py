@@ -137,6 +137,29 @@ def test_a_closing_order_goes_with_the_position_it_closes(floor):
     there.audit()
 
 
+def test_of_closing_orders_that_have_too_little_to_close_the_newest_goes(floor):
+    there = floor()
+    there.buy(10)
+    older, newer = (there.sell(lots, 990_000, closes=there.position) for lots in (6, 4))
+    there.sell(3)
+    assert (older.status, newer.status) == (OrderStatus.OPEN, OrderStatus.CANCELLED)
+    there.audit()
+
+
+def test_nobody_is_told_of_less_than_nothing_to_close_while_closing_orders_go(floor):
+    there = floor()
+    there.buy(10)
+    for lots in (3, 3, 4):
+        there.sell(lots, 990_000, closes=there.position)
+    there.venue.news()
+    there.sell(8)
+    told = [n.result["position"]["close_left"] for n in there.venue.news() if n.stream == "position"]
+    assert told
+    assert min(map(float, told)) >= 0
+    assert float(told[-1]) == float(there.position.lots) / 10_000
+    there.audit()
+
+
 def test_the_type_of_a_position_is_that_of_the_setting(floor):
     there = floor()
     there.me.settings[there.name] = (50, PositionType.CROSS)
