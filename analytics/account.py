@@ -5,15 +5,20 @@ of the view tells.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import duckdb
 import polars as pl
 
+from analytics.errors import HorizonError
 from analytics.spans import Moment
 
 Market: TypeAlias = str | Iterable[str] | None
 """One market, several, or (None) all."""
+
+
+HORIZONS_S: Final = (1, 5, 30, 60, 300)
+"""How long after a fill the mid is looked at again, as in `account_fill_costs`."""
 
 
 class Ask(Protocol):
@@ -122,8 +127,11 @@ class Account:
     ) -> pl.DataFrame:
         """Each fill against the market, looked at again 1, 5, 30, 60 or 300 s later.
 
-        Columns of `account_fill_costs`.
+        Columns of `account_fill_costs`. Raises HorizonError for another horizon.
         """
+        if isinstance(horizon_s, bool) or horizon_s not in HORIZONS_S:
+            offered = ", ".join(map(str, HORIZONS_S))
+            raise HorizonError(f"{horizon_s!r} is no horizon: fills are looked at again after {offered} s")
         asked = self._ask("account_fill_costs", market, start=start, end=end)
         return _frame(asked.filter(f"horizon_s = {int(horizon_s)}"))
 

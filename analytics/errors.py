@@ -25,6 +25,10 @@ class BucketError(AnalyticsError, ValueError):
     """A bucket that a question cannot be asked by; the message says which can be."""
 
 
+class HorizonError(AnalyticsError, ValueError):
+    """A time after a fill at which nobody looks; the message says which there are."""
+
+
 class NotAllowedError(AnalyticsError):
     """Rows that only the owner of the data may read."""
 

@@ -22,6 +22,8 @@ def moment(value: Moment) -> datetime:
         except ValueError:
             message = f"{value!r} is no time: write 2026-11-22, 2026-11-22T10:30 or 2026-11-22T10:30:00+02:00"
             raise MomentError(message) from None
+    if not isinstance(value, date):
+        raise MomentError(f"{value!r} is no time: write text like '2026-11-22', or give a date or a datetime")
     if not isinstance(value, datetime):
         value = datetime(value.year, value.month, value.day, tzinfo=UTC)
     return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
@@ -52,7 +54,9 @@ def period(every: str) -> Grain:
 
 
 def _length_s(every: str) -> int:
-    """0 for a word that names no length."""
+    """0 for a word that names no length. Raises BucketError for what is no word."""
+    if not isinstance(every, str):
+        raise BucketError(f"{every!r} is no bucket: write a text, like '30s', '1m', '1h' or '1d'")
     written = re.fullmatch(r"([1-9][0-9]{0,8})([smhdw])", every)
     return int(written[1]) * _UNITS_S[written[2]] if written else 0
 

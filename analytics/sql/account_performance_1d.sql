@@ -2,11 +2,11 @@
 -- Grain: asset, day.
 -- Units:
 --   asset | - | the currency
---   balance | asset | at the day's end, by the ledger
+--   balance | asset | at the day's end, by the ledger; of a currency of which it has no line, as told last in the day
 --   profit_unrealised | asset | as told last in the day, or before
 --   equity | asset | balance + profit_unrealised
 --   transfers | asset | deposits, withdrawals and the like, in less out
---   profit | asset | change of equity less transfers; null on the first day, unless the account was empty before
+--   profit | asset | change of equity less transfers; null on the first day, unless the account was empty before, and without a ledger
 --   realised_pnl | asset | profits and losses of what was closed
 --   fees | asset | of fills; negative: paid
 --   funding | asset | of settlements; negative: paid
@@ -21,10 +21,12 @@
 --   told_difference | asset | balance_told less the ledger's balance at that instant: 0 where both are whole
 -- Source: account_pnl_1d, account_equity_1d, account_ledger_lines.
 -- Reach: all
+-- Note: of a currency of which the ledger has no line nobody knows what was transferred, earned or paid: profit and its parts are null, and
+--       missing is all that the balance changed by. It may be a loss as well as a withdrawal.
 -- Note: days with a line of the ledger or with assets told; on others nothing is known to have happened. Exact decimals but for
 --       profit_share, growth and drawdown.
--- Note: pushes tell assets at once, the ledger is asked for in rounds: of the running day equity and profit lack told_difference until the
---       next round.
+-- Note: pushes tell assets at once, the ledger is asked for in rounds: of a day that is running, and of the last one where the recorder
+--       stopped between two rounds, equity and profit lack told_difference until the next round; account_equity_1d has what was pushed.
 -- Note: the ledger has the venue's time, assets have ours: a line of the milliseconds between the two is in told_difference.
 WITH openings AS (
     SELECT asset, CAST(balance AS DECIMAL(36, 20)) - CAST(change AS DECIMAL(36, 20)) AS opening
@@ -61,13 +63,13 @@ joined AS (
         days.day,
         openings.opening,
         pnl.balance,
-        coalesce(pnl.transfers, CAST(0 AS DECIMAL(38, 20))) AS transfers,
-        coalesce(pnl.realised_pnl, CAST(0 AS DECIMAL(38, 20))) AS realised_pnl,
-        coalesce(pnl.fees, CAST(0 AS DECIMAL(38, 20))) AS fees,
-        coalesce(pnl.funding, CAST(0 AS DECIMAL(38, 20))) AS funding,
-        coalesce(pnl.liquidation, CAST(0 AS DECIMAL(38, 20))) AS liquidation,
-        coalesce(pnl.other, CAST(0 AS DECIMAL(38, 20))) AS other,
-        coalesce(pnl.missing, CAST(0 AS DECIMAL(38, 20))) AS missing,
+        CASE WHEN opening IS NOT NULL THEN coalesce(pnl.transfers, CAST(0 AS DECIMAL(38, 20))) END AS transfers,
+        CASE WHEN opening IS NOT NULL THEN coalesce(pnl.realised_pnl, CAST(0 AS DECIMAL(38, 20))) END AS realised_pnl,
+        CASE WHEN opening IS NOT NULL THEN coalesce(pnl.fees, CAST(0 AS DECIMAL(38, 20))) END AS fees,
+        CASE WHEN opening IS NOT NULL THEN coalesce(pnl.funding, CAST(0 AS DECIMAL(38, 20))) END AS funding,
+        CASE WHEN opening IS NOT NULL THEN coalesce(pnl.liquidation, CAST(0 AS DECIMAL(38, 20))) END AS liquidation,
+        CASE WHEN opening IS NOT NULL THEN coalesce(pnl.other, CAST(0 AS DECIMAL(38, 20))) END AS other,
+        CASE WHEN opening IS NOT NULL THEN coalesce(pnl.missing, CAST(0 AS DECIMAL(38, 20))) END AS missing,
         equity.balance AS balance_told,
         equity.profit_unrealised,
         coalesce(lines.balance, openings.opening) AS balance_then
@@ -113,7 +115,8 @@ steps AS (
         coalesce(
             lag(unrealised) OVER (PARTITION BY asset ORDER BY day),
             CASE WHEN opening = 0 THEN CAST(0 AS DECIMAL(38, 20)) END
-        ) AS unrealised_before
+        ) AS unrealised_before,
+        lag(balance_at_end) OVER (PARTITION BY asset ORDER BY day) AS balance_before
     FROM worth
 ),
 
@@ -122,6 +125,7 @@ earned AS (
         *,
         CAST(equity AS DECIMAL(36, 20)) - CAST(before AS DECIMAL(36, 20)) - CAST(transfers AS DECIMAL(36, 20)) AS profit,
         CAST(unrealised AS DECIMAL(36, 20)) - CAST(unrealised_before AS DECIMAL(36, 20)) AS unrealised_change,
+        CAST(balance_at_end AS DECIMAL(36, 20)) - CAST(balance_before AS DECIMAL(36, 20)) AS balance_change,
         CAST(before AS DOUBLE) + CASE WHEN transfers > 0 THEN CAST(transfers AS DOUBLE) ELSE 0e0 END AS stake
     FROM steps
 ),
@@ -157,7 +161,7 @@ SELECT
     liquidation,
     other,
     unrealised_change,
-    missing,
+    CASE WHEN opening IS NULL THEN balance_change ELSE missing END AS missing,
     profit_share,
     growth,
     1

@@ -23,7 +23,9 @@
 -- Source: account_performance_1d.
 -- Reach: all
 -- Note: exact decimals for amounts. A day of which nothing was told has no return, and is not counted as one of 0.
--- Note: the last day counts as any other, also before it is over.
+-- Note: the last day counts as any other, also before it is over. Until the ledger is asked again, or if the recorder stopped before,
+--       equity and profit lack what happened since: told_difference of that day in account_performance_1d.
+-- Note: a currency of which the ledger has no line has no profit and no return.
 -- Reference: Sharpe (1994); Lo (2002) for its error.
 WITH sums AS (
     SELECT

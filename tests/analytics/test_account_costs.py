@@ -8,7 +8,7 @@ from asked_lakes import fill as fill_market
 from asked_lakes import graded, lake_at, rows_as
 from lakedays import DAY_US, HOUR_US, MINUTE_US, SECOND_US, book, trade
 
-from analytics import open_lake
+from analytics import AnalyticsError, open_lake
 
 NOON = 12 * HOUR_US
 
@@ -95,6 +95,24 @@ def test_all_mids_are_those_that_a_search_through_the_books_finds(tmp_path):
         if row["us"] + row["horizon_s"] * SECOND_US < DAY_US + 24 * HOUR_US:
             after_us = row["us"] + row["horizon_s"] * SECOND_US
             assert row["mid_after"] == mid(row["market"], after_us, strictly=False)
+
+
+@pytest.mark.parametrize("horizon_s", [7, "abc", "5", True, None, 1.5])
+def test_another_horizon_is_refused_with_those_that_there_are(tmp_path, horizon_s):
+    account = lake_of(tmp_path, BOOKS, account_fills=[fill(NOON, 1, 101)]).account
+    assert account.fills(horizon_s=300).height == 1
+    with pytest.raises(AnalyticsError, match=r"no horizon: .* after 1, 5, 30, 60, 300 s"):
+        account.fills(horizon_s=horizon_s)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"every": 60}, {"every": None}, {"every": "x"}, {"start": 5}, {"end": "x"}]
+)
+def test_what_is_no_bucket_and_no_time_is_refused_as_a_wrong_question(tmp_path, asked):
+    lake = lake_of(tmp_path, BOOKS, account_fills=[fill(NOON, 1, 101)])
+    for ask in (lake.account.execution, lake.volume, lake.spread):
+        with pytest.raises(AnalyticsError, match=r"is no (bucket|time): (write|give)"):
+            ask(**asked)
 
 
 # --- buckets ------------------------------------------------------------------------------------------------

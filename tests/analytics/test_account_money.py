@@ -181,6 +181,19 @@ def test_profit_is_the_sum_of_its_parts(owned):
         assert row["told_difference"] == 0
 
 
+def test_without_a_ledger_nobody_knows_whether_a_change_is_a_loss_or_a_withdrawal(tmp_path):
+    told = [assets(0, 1000), assets(DAY, 900, 7), assets(0, 5, asset="BTC")]
+    ledger = [line(0, 1, "Deposit", 5, 5, asset="BTC")]
+    lake = lake_of(tmp_path, account_assets=told, account_ledger=ledger)
+    query = "SELECT * FROM account_performance_1d WHERE asset = 'USDT' ORDER BY day"
+    _, second = rows(lake, query)
+    unknown = "profit transfers realised_pnl fees funding liquidation other profit_share".split()
+    assert [second[name] for name in unknown] == [None] * 8
+    assert (second["equity"], second["unrealised_change"], second["missing"]) == (907, 7, -100)
+    summed = rows(lake, "SELECT profit, days, return_total FROM account_summary ORDER BY asset")
+    assert [tuple(row.values()) for row in summed] == [(0, 1, 0), (None, 0, None)]
+
+
 def test_an_account_that_was_not_empty_before_has_no_profit_on_its_first_day(tmp_path):
     lake = lake_of(tmp_path, account_ledger=[line(0, 9, "fee", -1, 99)], account_assets=[assets(1, 99, 3)])
     [row] = rows(lake, "SELECT equity, profit, profit_share FROM account_performance_1d")
