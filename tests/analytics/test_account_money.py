@@ -187,7 +187,16 @@ def test_without_a_ledger_nobody_knows_whether_a_change_is_a_loss_or_a_withdrawa
     lake = lake_of(tmp_path, account_assets=told, account_ledger=ledger)
     query = "SELECT * FROM account_performance_1d WHERE asset = 'USDT' ORDER BY day"
     _, second = rows(lake, query)
-    unknown = ["profit", "transfers", "realised_pnl", "fees", "funding", "liquidation", "other", "profit_share"]
+    unknown = [
+        "profit",
+        "transfers",
+        "realised_pnl",
+        "fees",
+        "funding",
+        "liquidation",
+        "other",
+        "profit_share",
+    ]
     assert [second[name] for name in unknown] == [None] * 8
     assert (second["equity"], second["unrealised_change"], second["missing"]) == (907, 7, -100)
     summed = rows(lake, "SELECT profit, days, return_total FROM account_summary ORDER BY asset")
