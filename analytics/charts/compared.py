@@ -29,6 +29,8 @@ from analytics.charts.parts import (
 from analytics.charts.theme import QUIET
 
 HEIGHT: Final = 260
+_SCARCE: Final = 5
+"""Up to so many instants each is a point on its line: one alone would be none."""
 _PERCENT_LABEL: Final = "format(datum.value, ',.3~%')"
 
 
@@ -40,12 +42,13 @@ def over_time(  # what tells one chart from another
     *,
     steps: bool = False,
     span: Span = None,
+    why: str | None = None,
 ) -> Chart:
     """A column of buckets or settlements, a line a market; `steps` where it holds until the next one.
 
-    A line breaks where a bucket is not there, and where the column is null.
+    A line breaks where a bucket is not there, and where the column is null. `why` says why there is none.
     """
-    why = f"Nothing is known of this: {title}."
+    why = why or f"Nothing is known of this: {title}."
     if set(BUCKETS) & set(frame.columns):
         rows, length = placed(some(frame, (field,), why))
         rows = pl.concat(
@@ -60,10 +63,11 @@ def over_time(  # what tells one chart from another
     order = rows["market"].unique().sort().to_list()
     label = _PERCENT_LABEL if "percent" in kind else PRICE_LABEL
     interpolate: Literal["step-after", "linear"] = "step-after" if steps else "linear"
+    point = alt.OverlayMarkDef(aria=False, size=40) if rows[T].n_unique() <= _SCARCE else False
     lines = (
         alt.Chart(data(rows, fields(figures)))
         .transform_calculate(**written)
-        .mark_line(aria=False, clip=True, strokeWidth=1.6, interpolate=interpolate)
+        .mark_line(aria=False, clip=True, strokeWidth=1.6, interpolate=interpolate, point=point)
         .encode(
             x=time_axis(ends),
             y=alt.Y(field, type="quantitative", title=title, axis=alt.Axis(labelExpr=label, minExtent=52)),

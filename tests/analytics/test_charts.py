@@ -1,5 +1,6 @@
 """Charts draw what the views answer, break where nothing is known, and say why where there is nothing."""
 
+import functools
 import html
 import itertools
 import re
@@ -50,6 +51,11 @@ DRAWN = {
     "basis": lambda lake: charts.basis(lake.basis("AAA", every="1h")),
     "open_interest": lambda lake: charts.open_interest(lake.open_interest("AAA", every="1h")),
     "over_time": lambda lake: charts.over_time(asked(lake, "funding_carry"), "short_carry_total", "paid"),
+    "funding_charged": lambda lake: charts.funding_charged(asked(lake, "account_funding")),
+    "profit_parts": lambda lake: charts.profit_parts(asked(lake, "account_performance_1d")),
+    "trading_costs": lambda lake: charts.trading_costs(asked(lake, "account_fill_costs")),
+    "spread_kept": lambda lake: charts.spread_kept(asked(lake, "account_fill_costs")),
+    "or_words": lambda lake: charts.or_words(lambda: charts.spread(lake.spread("AAA", every="1h"))),
     "volume_profile": lambda lake: charts.volume_profile(
         asked(lake, "volume_profile_1d", "AAA"), asked(lake, "value_area_1d", "AAA")
     ),
@@ -67,7 +73,7 @@ def test_every_public_chart_is_drawn_here():
     assert set(DRAWN) == set(charts.__all__)
 
 
-@pytest.mark.parametrize("name", sorted(set(DRAWN) - {"volume_profile", "coverage_map"}))
+@pytest.mark.parametrize("name", sorted(set(DRAWN) - {"volume_profile", "coverage_map", "or_words"}))
 def test_a_chart_of_no_rows_says_why(lake, name):
     empty = type("Empty", (), {
         "ask": lambda _, *asked: lake.ask(*asked).limit(0),
@@ -78,6 +84,15 @@ def test_a_chart_of_no_rows_says_why(lake, name):
     })()  # fmt: skip
     with pytest.raises(NothingToShowError, match=r"^[A-Z].*\.$"):
         DRAWN[name](empty)
+
+
+def test_where_there_is_nothing_to_show_the_reason_can_be_drawn_in_words(lake):
+    empty = asked(lake, "account_positions_1h").clear()
+    draw = functools.partial(
+        charts.over_time, empty, "margin_ratio", "margin", why="No position was isolated."
+    )
+    drawn = charts.or_words(draw)
+    assert "No position was isolated." in svg_of(drawn)
 
 
 def by_the_hour(hours, **columns):
