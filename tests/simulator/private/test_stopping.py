@@ -147,7 +147,9 @@ def test_they_are_changed_and_taken_away_on_the_position(floor):
     there.sell(100)
     mark = there.market.figures.mark
     loss = Trigger(mark + 400, PriceType.MARK)
+    there.desk.now_us += 5
     set_triggers(there.desk, there.me, there.position, loss, None)
+    assert there.position.update_us == there.desk.now_us
     with pytest.raises(RefusedError):
         set_triggers(there.desk, there.me, there.position, Trigger(mark - 400, PriceType.MARK), None)
     assert there.position.stop_loss == loss
