@@ -5,6 +5,7 @@ from recorder.exchange.enums import MarginChange, PositionType
 from recorder.simulator.private.accounts import Account, Event
 from recorder.simulator.private.desk import Desk
 from recorder.simulator.private.positions import Position, removable
+from recorder.simulator.private.settling import is_due
 from recorder.simulator.private.telling import tell_assets, tell_position
 from recorder.simulator.private.terms import Terms
 from recorder.simulator.refused import RefusedError
@@ -42,15 +43,12 @@ def _releverage(desk: Desk, account: Account, position: Position, leverage: int)
     margin = position.open_value // leverage
     if margin - position.margin > max(0, desk.free(account, terms.asset)):
         raise RefusedError(refusals.BALANCE_TOO_SMALL, "balance not enough")
-    worth = margin + position.unreal(desk.mark(terms.market))
-    if margin < position.margin and worth <= _maintenance(position, leverage):
-        raise RefusedError(refusals.LEVERAGE_ERROR, "leverage error: the position would be liquidated")
+    before = position.margin, position.leverage
     position.margin, position.leverage = margin, leverage
+    if is_due(desk, account, position):
+        position.margin, position.leverage = before
+        raise RefusedError(refusals.LEVERAGE_ERROR, "leverage error: the position would be liquidated")
     _told(desk, account, position)
-
-
-def _maintenance(position: Position, leverage: int) -> int:
-    return position.open_value * position.terms.tier(leverage).maintenance // 10**8
 
 
 def adjust_margin(

@@ -19,19 +19,22 @@ def liquidate(desk: Desk, account: Account, market: str) -> bool:
     """Take over the account's position in a market, or all its cross positions, where their margin does not
     reach the maintenance margin any more. Whether it was so."""
     position = account.positions.get(market)
-    if position is None:
+    if position is None or not is_due(desk, account, position):
         return False
     if position.type is PositionType.ISOLATED:
-        if position.margin + position.unreal(desk.mark(market)) > position.maintenance:
-            return False
         _drop_all(desk, account, market)
         _take_over(desk, account, [position])
         return True
-    if not _cross_is_due(desk, account, position.terms.asset):
-        return False
     _drop_all(desk, account, None)
     _take_over(desk, account, _crossed(account, position.terms.asset))
     return True
+
+
+def is_due(desk: Desk, account: Account, position: Position) -> bool:
+    """Whether a position, or a cross one with all others, does not reach its maintenance margin any more."""
+    if position.type is PositionType.CROSS:
+        return _cross_is_due(desk, account, position.terms.asset)
+    return position.margin + position.unreal(desk.mark(position.terms.market)) <= position.maintenance
 
 
 def _crossed(account: Account, asset: str) -> list[Position]:

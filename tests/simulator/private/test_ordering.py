@@ -1,9 +1,11 @@
 import pytest
 
-from recorder.exchange.enums import OrderStatus, PositionSide, PositionType
+from recorder.exchange.enums import OrderStatus, PositionSide, PositionType, PriceType, Side
 from recorder.simulator.private import ordering
 from recorder.simulator.private.accounts import Business
+from recorder.simulator.private.filling import tidy
 from recorder.simulator.private.orders import CLOSES, OPENS
+from recorder.simulator.private.positions import Trigger
 from recorder.simulator.private.units import money
 from recorder.simulator.refused import RefusedError
 
@@ -65,6 +67,62 @@ def test_a_resting_order_holds_its_margin_and_fee_until_it_goes(floor):
     ordering.cancel(there.desk, there.me, order)
     assert (order.status, there.me.frozen("USDT")) == (OrderStatus.CANCELLED, 0)
     there.audit()
+
+
+def test_what_is_held_is_enough_margin_and_the_higher_fee(floor):
+    there = floor(fees=("0.0006", "0.0005"))
+    there.me.settings[there.name] = (3, PositionType.ISOLATED)
+    there.buy(1, 800_000)
+    value = there.terms.value(800_000, 1)
+    assert value % 3
+    assert there.me.frozen("USDT") == value // 3 + 1 + value * 6 // 10_000
+
+
+def test_where_money_is_short_the_newest_order_that_holds_any_goes(floor):
+    there = floor()
+    there.buy(10)
+    closing, older, newer, last = (
+        there.sell(10, 990_000),
+        there.buy(100, 800_000),
+        there.buy(100, 800_000),
+        there.sell(5, 990_000, closes=there.position),
+    )
+    there.me.balances["USDT"] = there.me.margin("USDT") + there.me.frozen("USDT") - 1
+    tidy(there.desk, there.me, there.terms)
+    kept = [order.id in there.me.orders for order in (closing, older, newer, last)]
+    assert kept == [True, True, False, True]
+
+
+def test_an_order_without_stops_leaves_those_of_the_position(floor):
+    there = floor()
+    loss, gain = Trigger(900_000, PriceType.MARK), Trigger(1_100_000, PriceType.MARK)
+    there.buy(10, stop_loss=loss, take_profit=gain)
+    there.buy(10)
+    assert (there.position.stop_loss, there.position.take_profit) == (loss, gain)
+
+
+def test_a_maker_pays_the_makers_fee_and_profits_are_less_by_fees(floor):
+    there = floor()
+    there.buy(10)
+    position, opening = there.position, -there.position.profit_real
+    order = there.sell(10, 990_000, closes=position)
+    there.venue.filled(order.id, 990_000, 10, there.desk.now_us)
+    assert order.status is OrderStatus.FILLED
+    assert order.fee == there.terms.value(990_000, 10) * 2 // 10_000
+    assert position.profit_real == there.me.fills[-1].profit - opening - order.fee
+
+
+def test_losses_beyond_what_is_available_take_the_margin_of_the_market_before_that_of_cross_positions(floor):
+    there = floor(ranks=(0, 1, 2))
+    there.me.settings["ETHUSDT"] = (20, PositionType.CROSS)
+    for market in there.markets:
+        there.order(Side.BUY, 20, terms=there.desk.terms(market))
+    other, crossed, own = (there.me.positions[name] for name in ("BTCUSDT", "ETHUSDT", "SOLUSDT"))
+    margins = [position.margin for position in (other, crossed, own)]
+    there.me.balances["USDT"] = sum(margins) - own.margin - 7
+    tidy(there.desk, there.me, own.terms)
+    assert [position.margin for position in (other, crossed, own)] == [margins[0], margins[1] - 7, 0]
+    assert not there.desk.insured
 
 
 def test_an_order_that_closes_holds_nothing(floor):

@@ -3,7 +3,7 @@ import pytest
 from recorder.exchange.enums import OrderStatus, PositionType, PriceType, Side, StopStatus
 from recorder.simulator.private.margins import set_leverage
 from recorder.simulator.private.positions import Trigger
-from recorder.simulator.private.stopping import StopWish, place_stop, set_triggers
+from recorder.simulator.private.stopping import MAX_STOPS, StopWish, end_stop, place_stop, set_triggers
 from recorder.simulator.refused import RefusedError
 
 
@@ -105,12 +105,51 @@ def test_a_position_is_closed_at_its_stop_loss_and_its_take_profit(floor, is_los
     there.audit()
 
 
+def test_a_stop_loss_leaves_orders_that_close_nothing(floor):
+    there = floor()
+    there.buy(100, stop_loss=Trigger(960_000, PriceType.MARK))
+    plain = there.buy(10, 800_000)
+    there.mark(960_000)
+    assert there.position is None
+    assert plain.status is OrderStatus.OPEN
+
+
+def test_a_stop_loss_takes_what_the_book_has_and_the_rest_later(floor):
+    there = floor()
+    there.gather(30_000)
+    there.position.stop_loss = Trigger(there.market.figures.mark - 100, PriceType.MARK)
+    there.mark(there.position.stop_loss.ticks)
+    closed = sum(fill.lots for fill in there.me.fills if fill.profit is not None)
+    assert closed > 0
+    assert there.position is None or there.position.lots == 30_000 - closed
+
+
+def test_waiting_stops_have_a_number_that_is_enough(floor):
+    there = floor()
+    away = there.market.figures.mark + 100
+    for _ in range(MAX_STOPS):
+        stop(there, Side.BUY, away)
+    with pytest.raises(RefusedError) as caught:
+        stop(there, Side.BUY, away)
+    assert caught.value.code == 10_029
+
+
+def test_a_stop_tells_when_it_ended(floor):
+    there = floor()
+    order = stop(there, Side.BUY, there.market.figures.mark + 100_000)
+    there.wait(2)
+    end_stop(there.desk, there.me, order, StopStatus.CANCELLED)
+    assert order.update_us == there.desk.now_us > order.create_us
+
+
 def test_they_are_changed_and_taken_away_on_the_position(floor):
     there = floor()
     there.sell(100)
     mark = there.market.figures.mark
     loss = Trigger(mark + 400, PriceType.MARK)
+    there.desk.now_us += 5
     set_triggers(there.desk, there.me, there.position, loss, None)
+    assert there.position.update_us == there.desk.now_us
     with pytest.raises(RefusedError):
         set_triggers(there.desk, there.me, there.position, Trigger(mark - 400, PriceType.MARK), None)
     assert there.position.stop_loss == loss
