@@ -21,7 +21,7 @@ from recorder.client.client import Client
 from recorder.client.errors import DeniedError, RestError
 from recorder.config import Settings
 from recorder.exchange.fields import ProtocolError
-from recorder.exchange.refusals import Denial, denial
+from recorder.exchange.refusals import Denial, denial, said
 from recorder.exchange.session import Note
 from recorder.exchange.signing import Credentials
 from recorder.exchange.topics import PRIVATE_STREAMS, Topic
@@ -271,12 +271,11 @@ class AccountTask:
             if meant is Denial.WRONG_TIME and time.monotonic() - self._late_at_s > LATE_EVERY_S:
                 self._late_at_s, self._is_late = time.monotonic(), True
                 self._wanted.set()  # a round tells the venue's clock
-            said = words if code is None else f"code {code} {words}"
-            self._tell("streams", f"{said}{f': {meant.value}' if meant is not None else ''}")
+            self._tell("streams", f"{said(code, words)}{f': {meant.value}' if meant is not None else ''}")
         elif self._denied:
             return  # what follows from it
         elif note.kind == "subscribe":
-            self._refused.clear()
+            self._refused -= _streams(note)
         elif note.kind == "refused":
             self._refused |= _streams(note)
             self._tell("streams", f"refused by the venue: {note.fields.get('error')}")

@@ -47,6 +47,13 @@ class TestStreams:
         task._heed(Note("confirmed", {"topics": self.ORDER}))
         assert task.status()["failures"] == []
 
+    def test_one_that_is_asked_for_again_leaves_another_refused(self, task):
+        for topic in (self.ORDER, self.ASSET):
+            task._heed(Note("refused", {"topics": topic, "error": "no"}))
+        task._heed(Note("subscribe", {"topics": self.ORDER}))
+        task._heed(Note("confirmed", {"topics": self.ORDER}))
+        assert task.status()["failures"] == ["streams: refused by the venue: no"]
+
     def test_what_follows_from_a_signature_that_was_not_taken_is_not_told(self, task):
         task._heed(Note("denied", {"code": None, "error": "ip not allowed"}))
         task._heed(Note("refused", {"topics": self.ORDER, "error": "require auth"}))
