@@ -8,7 +8,7 @@ from recorder.client.errors import DeniedError, RestError
 from recorder.exchange.answers import Answer, parse_answer
 from recorder.exchange.endpoints import Endpoint
 from recorder.exchange.fields import ProtocolError
-from recorder.exchange.refusals import denial, hint, retryable
+from recorder.exchange.refusals import denial, hint, retryable, said
 from recorder.exchange.signing import TS_WINDOW_S
 
 MESSAGE_LIMIT: Final = 300
@@ -54,7 +54,7 @@ def refusal(endpoint: Endpoint, came: Came, answer: Answer | None, off_s: float 
             retry_after_s=retry_after_s,
             status=came.status,
         )
-    message = f"{name}: code {answer.code} {answer.message[:MESSAGE_LIMIT]}"
+    message = f"{name}: {said(answer.code, answer.message[:MESSAGE_LIMIT])}"
     denied = denial(answer.code, answer.message, off_s) if endpoint.access != "public" else None
     told_time = answer.time is not None or (off_s is not None and abs(off_s) > TS_WINDOW_S)
     if denied is not None:

@@ -30,7 +30,7 @@ from recorder.exchange.lifecycle import State
 from recorder.exchange.messages import Reply, parse
 from recorder.exchange.pushes import DepthPush, StatePush, TradePush
 from recorder.exchange.redaction import Redaction
-from recorder.exchange.refusals import Denial, denial
+from recorder.exchange.refusals import Denial, denial, said
 from recorder.exchange.session import Note, Output, Session
 from recorder.exchange.signin import Signer
 from recorder.exchange.topics import PRIVATE_STREAMS, Topic
@@ -170,13 +170,8 @@ class PushStream:
         if output.denied is not None:
             error = output.denied
             why = denial(error.code, error.message) or Denial.WRONG_KEY
-            self._tell(
-                DeniedError(
-                    f"sign: {'' if error.code is None else f'code {error.code} '}{error.message}",
-                    why,
-                    error.code,
-                )
-            )
+            words = f"sign: {said(error.code, error.message)}"
+            self._tell(DeniedError(words, why, error.code))
         for text in output.texts:
             await socket.send(text)
         if output.give_up is not None:

@@ -121,6 +121,11 @@ def _of_signature(words: str, off_s: float | None) -> Denial:
     return Denial.WRONG_KEY
 
 
+def said(code: int | None, message: str) -> str:
+    """A refusal as a person reads it; on the socket it may have no code."""
+    return message if code is None else f"code {code} {message}"
+
+
 def is_unknown_method(message: str) -> bool:
     """Whether the venue's words are about a method that it does not have."""
     return _METHOD_WORDS.search(message.lower()) is not None
