@@ -199,42 +199,9 @@ begun AS (
 ),
 
 owned AS (
-    SELECT
-        market,
-        number,
-        order_id,
-        ts_event,
-        bought,
-        side,
-        is_opening,
-        quantity,
-        price,
-        profit,
-        fee,
-        cause,
-        is_later,
-        near_id,
-        CAST(NULL AS BIGINT) AS begun_at
+    SELECT moved.*, begun_at
     FROM moved
-    WHERE is_told
-    UNION ALL
-    SELECT
-        market,
-        number,
-        order_id,
-        ts_event,
-        bought,
-        side,
-        is_opening,
-        quantity,
-        price,
-        profit,
-        fee,
-        cause,
-        is_later,
-        near_id,
-        begun_at
-    FROM begun
+    LEFT JOIN begun ON begun.market = moved.market AND begun.number = moved.number
 ),
 
 found AS (
@@ -244,7 +211,7 @@ found AS (
         CASE
             WHEN is_opening = 0 AND told.position_id IS NOT NULL THEN told.position_id
             WHEN begun_at IS NULL THEN near_id
-        END AS position_id
+        END AS of_id
     FROM owned
     LEFT JOIN orders ON orders.market = owned.market AND orders.order_id = owned.order_id
     LEFT JOIN account_positions_told AS told ON told.market = owned.market AND told.position_id = closes_id
@@ -264,7 +231,7 @@ SELECT
     profit,
     fee,
     cause,
-    position_id,
-    CASE WHEN position_id IS NULL THEN begun_at END AS untold,
+    of_id AS position_id,
+    CASE WHEN of_id IS NULL THEN begun_at END AS untold,
     is_later
 FROM found;
