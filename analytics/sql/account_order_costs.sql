@@ -19,7 +19,8 @@
 --   shortfall_bps | bps | (price_mean - arrival_mid) / arrival_mid, + against the account: what it cost to wait and to trade
 --   fee_bps | bps | fee / turnover
 --   cost_bps | bps | shortfall_bps + fee_bps
--- Source: account_orders, account_mids.
+--   cause | - | `order`, or `liquidation` where a fill of it is one in account_fill_causes
+-- Source: account_orders, account_mids, account_fill_causes.
 -- Reach: 7 before, 7 after
 -- Note: of each order the version that was told last. An order is looked for in the days from a week before it was made to a week
 --       after; what became of it later is not seen by a question about a span of time.
@@ -39,6 +40,12 @@ newest AS (
         1e4 * CAST(fee AS DOUBLE) / CASE WHEN turnover > 0 THEN CAST(turnover AS DOUBLE) END AS fee_bps
     FROM numbered
     WHERE version = 1 AND ts_created IS NOT NULL
+),
+
+liquidated AS (
+    SELECT DISTINCT market, order_id
+    FROM account_fill_causes
+    WHERE cause = 'liquidation'
 )
 
 SELECT
@@ -46,7 +53,7 @@ SELECT
     CAST(newest.ts_created AS DATE) AS date,
     newest.ts_created AS ts_event,
     ts_updated,
-    order_id,
+    newest.order_id,
     order_type,
     side,
     status,
@@ -61,6 +68,8 @@ SELECT
     mid_at AS arrival_mid,
     way * (paid - mid_at) / mid_at AS shortfall_bps,
     fee_bps,
-    way * (paid - mid_at) / mid_at + fee_bps AS cost_bps
+    way * (paid - mid_at) / mid_at + fee_bps AS cost_bps,
+    CASE WHEN liquidated.order_id IS NULL THEN 'order' ELSE 'liquidation' END AS cause
 FROM newest
-LEFT JOIN account_mids ON account_mids.market = newest.market AND account_mids.ts_event = newest.ts_created;
+LEFT JOIN account_mids ON account_mids.market = newest.market AND account_mids.ts_event = newest.ts_created
+LEFT JOIN liquidated ON liquidated.market = newest.market AND liquidated.order_id = newest.order_id;

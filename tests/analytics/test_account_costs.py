@@ -4,18 +4,15 @@ import random
 
 import pytest
 from account_lakes import RandomOwner, add_rows, fill, line, order, position
+from asked_accounts import rows
 from asked_lakes import fill as fill_market
 from asked_lakes import graded, lake_at, rows_as
 from lakedays import DAY_US, HOUR_US, MINUTE_US, SECOND_US, book, trade
 
 from analytics import AnalyticsError, open_lake
+from analytics.account import HORIZONS_S
 
 NOON = 12 * HOUR_US
-
-
-def rows(lake, query):
-    relation = lake.sql(query)
-    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
 
 def a_book(ts, mid, *, half=0.5, **more):
@@ -57,6 +54,7 @@ def test_the_mid_is_looked_at_again_at_each_horizon(tmp_path):
     lake = lake_of(tmp_path, BOOKS, account_fills=[fill(NOON, 1, 101)])
     found = rows(lake, "SELECT horizon_s, mid_after FROM account_fill_costs ORDER BY 1")
     assert [tuple(row.values()) for row in found] == [(1, 104), (5, 110), (30, 110), (60, 110), (300, None)]
+    assert tuple(row["horizon_s"] for row in found) == HORIZONS_S
 
 
 def test_a_fill_long_after_the_last_book_has_no_mid_and_keeps_its_fee(tmp_path):
@@ -236,3 +234,12 @@ def test_an_order_that_sells_lower_falls_short_too_and_one_without_a_fill_has_no
     )
     assert found[0]["shortfall_bps"] == pytest.approx(100.0, rel=1e-12)
     assert (found[1]["shortfall_bps"], found[1]["fill_share"]) == (None, 0)
+
+
+def test_an_order_of_a_liquidation_is_told_from_the_owners(tmp_path):
+    own = [fill(NOON, 1, 101, order_id=1), fill(NOON, -1, 50, profit=-9, order_id=2)]
+    orders = [order(NOON, number, 1, filled=1, price_mean=101) for number in (1, 2, 3)]
+    pushed = [position(NOON, 0, realised=-9, event=4)]
+    lake = lake_of(tmp_path, BOOKS, account_fills=own, account_orders=orders, account_positions=pushed)
+    found = rows(lake, "SELECT cause FROM account_order_costs ORDER BY order_id")
+    assert [row["cause"] for row in found] == ["order", "liquidation", "order"]

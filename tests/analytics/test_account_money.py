@@ -4,23 +4,10 @@ import random
 from decimal import Decimal
 
 import pytest
-from account_lakes import RandomOwner, add_rows, assets, line
-from asked_lakes import lake_at, moved
+from account_lakes import RandomOwner, assets, line
+from asked_accounts import lake_of, rows
+from asked_lakes import moved
 from lakedays import DAY_US, HOUR_US, MINUTE_US
-
-from analytics import open_lake
-
-
-def lake_of(data_dir, **tables):
-    with lake_at(data_dir) as day:
-        add_rows(day, **tables)
-    return open_lake(data_dir)
-
-
-def rows(lake, query):
-    relation = lake.sql(query)
-    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
-
 
 # --- the ledger ---------------------------------------------------------------------------------------------
 

@@ -1,28 +1,11 @@
 """Positions over time, and now."""
 
 import pytest
-from account_lakes import add_rows, answer, position
-from asked_lakes import described, lake_at, rows_as
-from funding_lakes import NEW, OLD, add_states, state
+from account_lakes import answer, position
+from asked_accounts import lake_of, rows
+from asked_lakes import described
+from funding_lakes import NEW, OLD, state
 from lakedays import HOUR_US
-
-from analytics import open_lake
-
-
-def rows(lake, query):
-    relation = lake.sql(query)
-    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
-
-
-def lake_of(data_dir, states=(), markets=(), **tables):
-    with lake_at(data_dir) as day:
-        if states:
-            add_states(day, states)
-        if markets:
-            day.add("markets", rows_as("markets", markets))
-        add_rows(day, **tables)
-    return open_lake(data_dir)
-
 
 # --- over time ----------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from account_lakes import add_rows, answer, assets, line, position
+from asked_accounts import rows
 from asked_lakes import described, lake_at
 from lakedays import HOUR_US, MINUTE_US
 
@@ -18,11 +19,6 @@ def lake_of(data_dir, markets=(), **tables):
     with lake_at(data_dir) as day:
         add_rows(day, markets=list(markets), **tables)
     return open_lake(data_dir)
-
-
-def rows(lake, query):
-    relation = lake.sql(query)
-    return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
 
 
 # --- all days -----------------------------------------------------------------------------------------------
